@@ -1,0 +1,192 @@
+"""Config in, ASGI application out; the only place that names concrete backends."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from tusd_py import observe
+from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
+from tusd_py.config import Config
+from tusd_py.fronts.cors import Cors
+from tusd_py.fronts.downloads import Downloads
+from tusd_py.fronts.shared import COMMON_HEADERS, refusal, route_path
+from tusd_py.fronts.tus import TusFront
+from tusd_py.hooks.callables import CallableHooks, call
+from tusd_py.locks.file import FileLocker
+from tusd_py.service.append import Appender
+from tusd_py.service.concat import Concatenation
+from tusd_py.service.core import Core
+from tusd_py.service.expiry import Sweeper
+from tusd_py.service.reading import Reading
+from tusd_py.service.uploads import Uploads
+from tusd_py.store.file import FileStore
+
+#: Catalog, locks and inboxes, inside the upload directory: one directory is the whole state.
+STATE_FOLDER = ".tusd-py"
+
+
+class Backends:
+    """What is open while the application runs. Made by ``open_backends``."""
+
+    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker) -> None:
+        self.catalog = catalog
+        self.locker = locker
+        store = FileStore(config.upload_dir, file_mode=config.file_mode)
+        self.core = Core(config, catalog, store, locker, CallableHooks(config))
+        self.sweeper = Sweeper(self.core)
+        self.front = _front(config, self.core)
+
+    async def close(self) -> None:
+        """Finish what waits and let go of everything."""
+        self.locker.close()
+        await self.catalog.close()
+
+
+def _front(config: Config, core: Core) -> TusFront:
+    appender = Appender(core)
+    uploads = Uploads(core, appender)
+    downloads = Downloads(Reading(core, uploads))
+    return TusFront(config, uploads, appender, Concatenation(core, uploads), downloads)
+
+
+async def open_backends(config: Config) -> Backends:
+    """Open the state in the upload directory, made if need be.
+
+    Raises:
+        OSError, sqlite3.Error, ValueError: The directory or the catalog in it cannot be used.
+    """
+    state = config.upload_dir / STATE_FOLDER
+    config.upload_dir.mkdir(parents=True, exist_ok=True, mode=config.dir_mode)
+    state.mkdir(exist_ok=True, mode=config.dir_mode)
+    catalog = await open_catalog(state / "catalog.sqlite3")
+    try:
+        locker = FileLocker(state)
+        locker.open()
+    except BaseException:
+        await catalog.close()
+        raise
+    return Backends(config, catalog, locker)
+
+
+class UploadApp:
+    """The ASGI application. Made by ``create_app``.
+
+    As the outermost application it opens and closes its state with the server's lifespan. Mounted in
+    another one, which runs no lifespan of its mounts, it opens with the first request; for a clean end
+    (and an early start) the host runs ``lifespan`` inside its own.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._cors = Cors(config)
+        self._opening = asyncio.Lock()
+        self._backends: Backends | None = None
+        self._sweeps: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the server's lifespan (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+        elif scope["type"] == "http":
+            response = await self._respond(Request(scope, receive))
+            await response(scope, receive, send)
+        else:
+            raise ValueError(f"{scope['type']} is not spoken here")
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Open the state, and close it at the end: for the lifespan of an application that mounts us.
+
+        Raises:
+            OSError, sqlite3.Error, ValueError: The upload directory cannot be used.
+        """
+        await self._open()
+        try:
+            yield
+        finally:
+            await self._close()
+
+    async def _open(self) -> Backends:
+        async with self._opening:
+            if self._backends is None:
+                self._backends = await open_backends(self.config)
+                self._sweeps = asyncio.create_task(self._sweep_now_and_then(self._backends))
+        return self._backends
+
+    async def _close(self) -> None:
+        if self._sweeps is not None:
+            self._sweeps.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeps
+        if self._backends is not None:
+            await self._backends.close()
+        self._backends = self._sweeps = None
+
+    async def _sweep_now_and_then(self, backends: Backends) -> None:
+        step = backends.sweeper.recover
+        while True:
+            try:
+                await step()
+            except Exception:
+                observe.LOGGER.exception("SweepFailed")
+            if step == backends.sweeper.sweep:
+                if not self.config.sweep_interval_s:
+                    return
+                await asyncio.sleep(self.config.sweep_interval_s)
+            step = backends.sweeper.sweep
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._open()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": describe(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _respond(self, request: Request) -> Response:
+        cors: dict[str, str] = {}
+        try:
+            cors = self._cors.headers(request)
+            response = await self._route(request)
+        except Exception as error:  # refusals, and faults: the client is told which
+            response = refusal(error, is_head=request.method == "HEAD")
+        for name, value in (COMMON_HEADERS | cors).items():
+            response.headers[name] = value
+        return response
+
+    async def _route(self, request: Request) -> Response:
+        base, path = self.config.base_path, route_path(request.scope)
+        if not (path + "/").startswith(base) and request.method != "OPTIONS":
+            return PlainTextResponse("not found\n", 404)
+        upload_id = path.removeprefix(base.rstrip("/")).strip("/")
+        # A preflight carries no credentials, so nothing may refuse it first.
+        if request.method != "OPTIONS" and self.config.on_incoming_request is not None:
+            await call(self.config.on_incoming_request, request)
+        backends = self._backends or await self._open()
+        return await backends.front.answer(request, upload_id)
+
+
+def describe(error: Exception) -> str:
+    """Say in one line, to the operator, why the state cannot be opened."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.strerror(error.errno or 0)}: {error.filename}"
+    return str(error)
+
+
+def create_app(config: Config | None = None) -> UploadApp:
+    """Return an ASGI application that serves uploads; mountable under any path.
+
+    Nothing is opened before the lifespan starts or the first request comes.
+    """
+    return UploadApp(config or Config())

@@ -1,0 +1,1 @@
+"""Catalogs: everything that is known of uploads but their bytes."""

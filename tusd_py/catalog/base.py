@@ -1,0 +1,90 @@
+"""What the service needs of a catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from tusd_py.model.upload import Upload, UploadChunk
+
+
+class Catalog(Protocol):
+    """Remembers uploads and chunks.
+
+    Each method is one transaction: all of it happens, or nothing. When a method returns, what it wrote
+    survives the death of the process; with ``durable`` also a power cut. The caller holds the upload's
+    lock for everything that changes it.
+
+    Any method may raise StorageFull (no space for the catalog) or sqlite3's and asyncpg's own errors.
+    """
+
+    async def get(self, upload_id: str) -> Upload | None:
+        """Return the upload, tombstones included."""
+
+    async def insert(
+        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+    ) -> None:
+        """Add an upload. One that is there already is left as it is."""
+
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+    ) -> Upload:
+        """Add a final and its chunks; sizes and the final's length come from the partials as they now are.
+
+        Returns:
+            The final, with its length when all of its partials' lengths are known.
+
+        Raises:
+            UploadNotFound: A partial is gone; MaxSizeExceeded: the sum is above ``max_size`` bytes.
+                Nothing was added.
+        """
+
+    async def chunks(self, upload_id: str) -> list[UploadChunk]:
+        """Return a final's chunks in order; empty for an upload with a data file of its own."""
+
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
+        """Set the length of a deferred upload, and of a final whose last unknown piece it was.
+
+        Raises MaxSizeExceeded when a final that names this partial would become larger than ``max_size``.
+        """
+
+    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+        """Record from which byte on the upload's bytes await their checksum; None: all are verified."""
+
+    async def renew(self, upload_id: str, expires_at: float) -> None:
+        """Move the time at which the upload expires."""
+
+    async def complete(
+        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+    ) -> list[str]:
+        """Mark an open upload as complete, at ``at`` seconds since 1970, and all its bytes as verified.
+
+        Returns:
+            Ids of the open finals for which this was the last missing piece.
+        """
+
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
+
+        Returns:
+            Names of the data files that nothing refers to any more. They stay on the list of
+            leftovers until ``forget_leftover``, so that a crash in between loses no file to oblivion.
+        """
+
+    async def is_leftover(self, name: str) -> bool:
+        """Whether an upload of that id was given up and its files may still be there."""
+
+    async def removable(self) -> list[str]:
+        """Return the leftovers whose data file nothing refers to."""
+
+    async def forget_leftover(self, name: str) -> None:
+        """Say that the files of a leftover are removed."""
+
+    async def expired(self, now: float, *, limit: int) -> list[str]:
+        """Return at most ``limit`` ids that expired by ``now``, oldest first, tombstones included."""
+
+    async def open_uploads(self, *, after: str, limit: int) -> list[Upload]:
+        """Return up to ``limit`` open uploads with a known length, by id, from the one after ``after``."""
+
+    async def close(self) -> None:
+        """Finish what waits and let go of every resource."""

@@ -1,0 +1,1 @@
+"""Fronts: HTTP on one side, values on the other, nothing else."""

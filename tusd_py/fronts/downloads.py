@@ -1,0 +1,165 @@
+"""GET of a complete upload: whole or in ranges, from one data file or from many."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tusd_py.errors import UploadIncomplete
+from tusd_py.fronts.shared import caller_of
+from tusd_py.model.upload import Upload, UploadState
+from tusd_py.protocol.byte_ranges import (
+    Outcome,
+    Range,
+    Unsatisfiable,
+    evaluate,
+    multipart_parts,
+    parse_range,
+    range_applies,
+)
+from tusd_py.protocol.disposition import content_disposition, content_type
+from tusd_py.protocol.http_dates import format_http_date
+from tusd_py.service.reading import Reading, Segment
+
+_BLOCK = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Literal bytes, or a segment of a data file."""
+
+    head: bytes = b""
+    segment: Segment | None = None
+
+
+class Downloads:
+    """Serves what is complete; an unfinished upload is refused."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def get(self, request: Request, upload_id: str) -> Response:
+        """Answer ``GET`` (RFC 9110: ranges, conditions; RFC 6266: the file name).
+
+        Raises:
+            UploadNotFound, UploadExpired, UploadIncomplete.
+        """
+        upload = await self._reading.complete_upload(upload_id, caller_of(request))
+        if upload.state is not UploadState.COMPLETE or upload.length is None:
+            raise UploadIncomplete
+        # Complete bytes never change and ids are never used twice, so the id is a strong tag.
+        etag, modified_at = f'"{upload.id}"', upload.completed_at or upload.created_at
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-cache",
+            "ETag": etag,
+            "Last-Modified": format_http_date(modified_at),
+        }
+        match evaluate("GET", _joined_lines(request.headers), etag, modified_at):
+            case Outcome.NOT_MODIFIED:
+                return Response(status_code=304, headers=headers)
+            case Outcome.PRECONDITION_FAILED:
+                return Response(status_code=412, headers=headers)
+            case _:
+                pass
+        wanted = request.headers.get("range")
+        if not range_applies(request.headers.get("if-range"), etag, modified_at):
+            wanted = None
+        try:
+            ranges = parse_range(wanted, upload.length)
+        except Unsatisfiable as unsatisfiable:
+            return Response(status_code=416, headers={"Content-Range": unsatisfiable.content_range})
+        headers["Content-Disposition"] = content_disposition(
+            upload.metadata.get("filetype"), upload.metadata.get("filename")
+        )
+        return await self._body(upload, ranges, headers)
+
+    async def _body(
+        self, upload: Upload, ranges: Sequence[Range] | None, headers: dict[str, str]
+    ) -> Response:
+        size = upload.length or 0
+        media_type = content_type(upload.metadata.get("filetype"))
+        segments = await self._reading.segments(upload)
+        if ranges is None or len(ranges) == 1:
+            wanted = (0, size) if ranges is None else (ranges[0].start, ranges[0].stop)
+            if ranges is not None:
+                headers["Content-Range"] = ranges[0].content_range(size)
+            headers |= {"Content-Type": media_type, "Content-Length": str(wanted[1] - wanted[0])}
+            pieces = [_Piece(segment=segment) for segment in _cut(segments, *wanted)]
+            return _FileResponse(self._reading, pieces, 200 if ranges is None else 206, headers)
+        layout = multipart_parts(ranges, size, media_type, secrets.token_hex(16))
+        headers |= {"Content-Type": layout.content_type, "Content-Length": str(layout.content_length)}
+        pieces = []
+        for part in layout.parts:
+            pieces.append(_Piece(head=part.head))
+            pieces += [_Piece(segment=each) for each in _cut(segments, part.range.start, part.range.stop)]
+        return _FileResponse(self._reading, [*pieces, _Piece(head=layout.tail)], 206, headers)
+
+
+def _joined_lines(headers: Headers) -> dict[str, str]:
+    return {name: ", ".join(headers.getlist(name)) for name in headers}
+
+
+def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:
+    """Return the runs of data files that hold the upload's bytes from ``start`` to ``stop``."""
+    runs = []
+    position = 0
+    for segment in segments:
+        first, last = max(start - position, 0), min(stop - position, segment.size)
+        if first < last:
+            runs.append(Segment(segment.data_file, segment.start + first, last - first))
+        position += segment.size
+    return runs
+
+
+class _FileResponse(Response):
+    """Sends pieces one after the other; by the kernel where the server offers it."""
+
+    def __init__(
+        self, reading: Reading, pieces: Sequence[_Piece], status: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(status_code=status, headers=headers)
+        self._reading = reading
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        by_kernel = "http.response.zerocopysend" in scope.get("extensions", {})
+        for piece in self._pieces:
+            if piece.segment is None:
+                await send({"type": "http.response.body", "body": piece.head, "more_body": True})
+            elif by_kernel:
+                await self._send_by_kernel(piece.segment, send)
+            else:
+                await self._send_blocks(piece.segment, send)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_by_kernel(self, segment: Segment, send: Send) -> None:
+        with self._reading.open(segment.data_file) as file:
+            await send(
+                {
+                    "type": "http.response.zerocopysend",
+                    "file": file,
+                    "offset": segment.start,
+                    "count": segment.size,
+                    "more_body": True,
+                }
+            )
+
+    async def _send_blocks(self, segment: Segment, send: Send) -> None:
+        with self._reading.open(segment.data_file) as file:
+            file.seek(segment.start)
+            left = segment.size
+            while left:
+                block = await run_in_threadpool(file.read, min(left, _BLOCK))
+                if not block:
+                    raise EOFError("a data file is shorter than the catalog says")
+                left -= len(block)
+                await send({"type": "http.response.body", "body": block, "more_body": True})

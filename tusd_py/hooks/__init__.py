@@ -1,0 +1,1 @@
+"""Hooks: how an application takes part in what happens to uploads."""

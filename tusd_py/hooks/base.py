@@ -1,0 +1,39 @@
+"""What the service tells hooks, and what they may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tusd_py.model.upload import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class HookReply:
+    """What a finish hook adds to the answer of the request that completed the upload."""
+
+    status: int | None = None  # None: as it would be
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | bytes = b""
+
+
+class Hooks(Protocol):
+    """Told before things happen. An UploadError that a method raises refuses them.
+
+    ``request`` is whatever the front gave the service: for HTTP the Starlette request. It is None when
+    no request is at hand, as when an upload is finished after a crash.
+    """
+
+    async def creating(self, upload: Upload, request: Any) -> Mapping[str, bytes] | None:
+        """An upload is about to be made. May return metadata to use instead of the client's."""
+
+    async def finishing(self, upload: Upload, request: Any) -> HookReply | None:
+        """All bytes of an upload are there and durable as configured.
+
+        The upload counts as complete when this returns. If it raises, or the process dies in it, it is
+        called again when a client or the sweep next looks at the upload: at least once, never lost.
+        """
+
+    async def terminating(self, upload: Upload, request: Any) -> None:
+        """A client is about to delete an upload."""

@@ -1,0 +1,1 @@
+"""Lockers: who may change an upload."""

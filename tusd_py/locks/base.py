@@ -1,0 +1,30 @@
+"""What the service needs of a locker."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from tusd_py.model.body import StopSignal
+
+
+class Locker(Protocol):
+    """Exclusive locks by upload id, among all requests and all worker processes of one data directory.
+
+    A lock ends with its process, however that dies. Reading needs no lock.
+    """
+
+    def hold(
+        self, upload_id: str, stop: StopSignal, *, timeout_s: float
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold the lock of an upload.
+
+        Whoever holds it already is asked to stop through the signal it came with, at once and wherever
+        it runs. From then on ``stop`` may be asked in the same way by whoever comes next.
+
+        Raises:
+            UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.
+        """
+
+    def hold_if_free(self, upload_id: str) -> AbstractAsyncContextManager[bool]:
+        """Hold the lock if nobody has it, asking nobody to stop; says whether it is held."""

@@ -1,0 +1,108 @@
+"""Upload and UploadChunk: the two things this server keeps, whatever protocol made them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+#: An id becomes a file name and a piece of a URL: one path segment, no leading dot, none of the
+#: names that stand beside a data file. Wider than the ids made here, because a directory left by
+#: tusd may hold ids that a hook chose.
+_ID: Final = re.compile(r"[A-Za-z0-9_~!$'()*+,;=@%-][A-Za-z0-9._~!$'()*+,;=@%-]{0,199}", re.ASCII)
+_RESERVED_SUFFIXES: Final = (".info", ".lock", ".stop")
+
+
+def is_upload_id(text: str) -> bool:
+    """Whether ``text`` can name an upload: 1 to 200 characters that are safe as one file name."""
+    return _ID.fullmatch(text) is not None and not text.endswith(_RESERVED_SUFFIXES)
+
+
+def new_upload_id() -> str:
+    """Return 128 random bits as 32 lower-case hexadecimal digits, the form of tusd's ids."""
+    return secrets.token_hex(16)
+
+
+class UploadKind(StrEnum):
+    """Where an upload's bytes come from."""
+
+    SINGLE = "single"  # one request after the other, in order
+    PARTIAL = "partial"  # as SINGLE, and meant to become a piece of a final
+    FINAL = "final"  # the bytes of other uploads, in order
+
+
+class UploadState(StrEnum):
+    """How far an upload is. Stored, never derived: offset = length alone does not say that it is finished."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    EXPIRED = "expired"  # bytes gone, kept as a tombstone to answer 410
+
+
+class UploadEvent(StrEnum):
+    """What can happen to an upload."""
+
+    APPEND = "append"
+    FINISH = "finish"
+    TERMINATE = "terminate"
+    EXPIRE = "expire"
+    FORGET = "forget"  # the tombstone goes, too
+
+
+#: Every legal move; a pair that is not here is refused. None: the upload is gone without a trace.
+MOVES: Final[Mapping[tuple[UploadState, UploadEvent], UploadState | None]] = {
+    (UploadState.OPEN, UploadEvent.APPEND): UploadState.OPEN,
+    (UploadState.OPEN, UploadEvent.FINISH): UploadState.COMPLETE,
+    (UploadState.OPEN, UploadEvent.TERMINATE): None,
+    (UploadState.OPEN, UploadEvent.EXPIRE): UploadState.EXPIRED,
+    (UploadState.COMPLETE, UploadEvent.TERMINATE): None,
+    # Only where a setting says so: tus 1.0.0, Expiration, speaks of unfinished uploads.
+    (UploadState.COMPLETE, UploadEvent.EXPIRE): UploadState.EXPIRED,
+    (UploadState.EXPIRED, UploadEvent.FORGET): None,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upload:
+    """One upload as the catalog remembers it; replaced, never edited.
+
+    How many bytes an open upload holds is not here: the data file's size says it (see ``store``).
+    """
+
+    id: str
+    kind: UploadKind = UploadKind.SINGLE
+    state: UploadState = UploadState.OPEN
+    length: int | None  # bytes; None while deferred, or while a final's partials leave it unknown
+    user: str | None = None  # None: made by nobody in particular, open to everybody
+    metadata: Mapping[str, bytes] = field(default_factory=dict)  # decoded values
+    metadata_header: str | None = None  # Upload-Metadata as the client sent it; None: none sent
+    concat_header: str | None = None  # Upload-Concat as the client sent it; None: none sent
+    created_at: float  # seconds since 1970, UTC
+    completed_at: float | None = None
+    expires_at: float | None = None  # None: never. For a tombstone: when it is forgotten
+    unverified_from: int | None = None  # bytes from here on await their checksum and do not count
+
+    def __post_init__(self) -> None:
+        if not is_upload_id(self.id):
+            raise ValueError("not an upload id")
+        if self.length is not None and self.length < 0:
+            raise ValueError(f"length {self.length} is negative")
+
+    def offset(self, stored: int) -> int:
+        """How many bytes count, of ``stored`` bytes in the data file: those not awaiting a checksum."""
+        return stored if self.unverified_from is None else min(stored, self.unverified_from)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadChunk:
+    """A run of an upload's bytes and where they are."""
+
+    upload_id: str
+    position: int  # 0, 1, 2 ... in the order of the bytes
+    size: int | None  # bytes; None while the source is not complete
+    data_file: str  # name of the file in the store
+    start: int = 0  # first byte within that file
+    source_id: str | None = None  # the partial upload these bytes were sent to

@@ -1,0 +1,50 @@
+"""What the program says of itself: one line for each event, as text or JSON."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from typing import Final, Literal
+
+LOGGER: Final = logging.getLogger("tusd_py")
+
+
+def log(event: str, *, level: int = logging.INFO, **fields: object) -> None:
+    """Log one event with its fields, none of which may be a secret."""
+    if LOGGER.isEnabledFor(level):
+        LOGGER.log(level, event, extra={"fields": fields})
+
+
+class _Lines(logging.Formatter):
+    """One line for each record: time, level, event, then the fields."""
+
+    def __init__(self, form: Literal["text", "json"]) -> None:
+        super().__init__()
+        self._form = form
+
+    def format(self, record: logging.LogRecord) -> str:
+        fields = dict(getattr(record, "fields", {}))
+        if record.exc_info:
+            fields["error"] = self.formatException(record.exc_info)
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        if self._form == "json":
+            line = {"time": stamp, "level": record.levelname, "msg": record.getMessage(), **fields}
+            return json.dumps(line, default=str)
+        words = [stamp, f"level={record.levelname}", f"event={record.getMessage()}"]
+        # repr of text: what a client sent cannot forge a second line
+        words += [f"{key}={value!r}" for key, value in fields.items()]
+        return " ".join(words)
+
+
+def set_up_logging(form: Literal["text", "json"], *, verbose: bool) -> None:
+    """Send the program's events to stderr; with ``verbose`` each request as well."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines(form))
+    for name in ("tusd_py", "uvicorn.error"):
+        logger = logging.getLogger(name)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

@@ -1,0 +1,1 @@
+"""Wire grammar: strings in, frozen values out. No IO, no clock."""

@@ -1,0 +1,27 @@
+"""What all connections of one worker share."""
+
+from __future__ import annotations
+
+from .pool import Pool
+from .refusal import header_lines
+from .settings import ServerSettings
+from .timeouts import Sweep
+
+
+class Context:
+    """Settings, threads, the coarse timer and the headers of every answer."""
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.counters = settings.counters
+        self.pool = Pool(settings.thread_count)
+        self.sweep = Sweep(settings.network_timeout_s)
+        self.stopping = False  # no connection is kept any more
+        self._headers: list[tuple[bytes, bytes]] | None = None
+        self._lines = b""
+
+    def default_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
+        """Return uvicorn's default headers (such as Date) as bytes; it makes a new list every second."""
+        if headers is not self._headers:
+            self._headers, self._lines = headers, header_lines(headers)
+        return self._lines

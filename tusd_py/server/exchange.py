@@ -1,0 +1,270 @@
+"""One request and its response, as the application sees them.
+
+Plain ASGI 3 (HTTP, spec version 2.4) always works. In addition ``scope["extensions"]`` offers
+
+``"http.response.zerocopysend"``
+    as ASGI describes it, on every connection.
+
+``"tusd_py"``
+    this ``Exchange``: ``length``, ``write_body``, ``trailers`` and ``send_interim`` are for the
+    application; the rest is for the connection. Take the body through ``write_body`` or through
+    ``receive``, not through both.
+
+``http.disconnect`` carries ``"tusd_py.ended"``: the value of the ``Ended`` member that says why the body
+(or, after it, the connection) ended. Every byte that arrived before is handed out first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+
+from tusd_py.model.body import Ended, Hash, Received, StopSignal
+
+from . import slow_body
+from .asgi import ASGIApp, Headers, Message, Scope
+from .fast_body import FastBody, Intake
+from .framing import Announced, Chunked
+from .head import Head
+from .inbox import Inbox
+from .pool import Pool
+from .refusal import STATUS_LINES, header_lines
+from .response import Response, plain
+from .wire import ClientGone, Wire
+
+DRAINABLE = 256 * 1024  # bytes of unread body worth receiving to keep a connection
+
+_logger = logging.getLogger("tusd_py.server")
+
+
+class Exchange:
+    """What the application can do beyond ASGI, and the two ASGI callables themselves."""
+
+    def __init__(
+        self, wire: Wire, pool: Pool, head: Head, default_headers: bytes, on_end: Callable[[], None]
+    ) -> None:
+        self.head = head
+        self.inbox = Inbox(wire, Chunked() if head.length is None else Announced(head.length))
+        self.response = Response(wire, head.method, head.version, self._may_keep, default_headers)
+        self.started_at = monotonic()
+        self.stopping = False
+        self._wire = wire
+        self._pool = pool
+        self._on_end = on_end  # called once: the response is queued and nobody touches the body any more
+        self._awaits_continue = head.expects_continue
+        self._body_taken = False  # the last http.request has been handed out
+        self._stop: StopSignal | None = None  # of the running write_body
+        self._fast: FastBody | None = None
+        self._over: asyncio.Future[None] | None = None  # somebody waits in receive() for the end
+
+    # For the application
+
+    @property
+    def length(self) -> int | None:
+        """Bytes the client announced; None for a chunked body."""
+        return self.head.length
+
+    @property
+    def trailers(self) -> Headers:
+        """Trailer fields (lower-case name, value) of a chunked body; filled once it has ended."""
+        return self.inbox.framing.trailers
+
+    async def write_body(
+        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+    ) -> Received:
+        """Write the request's body into ``fd``; the contract is ``tusd_py.model.body.Body.write_to``.
+
+        Only one call per request. ``stop`` is asked to stop with ``SHUTDOWN`` when the server goes down.
+
+        Raises:
+            OSError: The medium failed. The bytes before it are in the file.
+        """
+        self._ask_for_body()
+        self._stop = stop
+        if self.stopping:
+            stop.request(Ended.SHUTDOWN)
+        try:
+            sock = self._second_descriptor(limit)
+            if sock is None:
+                return await slow_body.receive(self.inbox, self._pool, (fd, offset, limit), hashes, stop)
+            with sock:
+                return await self._write_fast((fd, offset, limit), hashes, stop, sock)
+        finally:
+            self._stop = None
+            self._report_end()
+
+    async def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        """Send a 1xx response ahead of the final one; silently nothing to an HTTP/1.0 client.
+
+        Raises:
+            ValueError: ``status`` is not an interim one (101 is none: it would change the protocol).
+            RuntimeError: The final response has begun.
+            ClientGone: The connection is lost.
+        """
+        if not 100 <= status <= 199 or status == 101:
+            raise ValueError(f"status {status} is not an interim one")
+        if self.response.started:
+            raise RuntimeError("the final response has begun")
+        if self.head.version != "1.0":
+            self._wire.write(STATUS_LINES[status] + header_lines(headers) + b"\r\n")
+            await self._wire.drain()
+
+    async def receive(self) -> Message:
+        """ASGI's ``receive``."""
+        inbox = self.inbox
+        while not (self._body_taken or self.response.complete):
+            self._ask_for_body()
+            pieces = inbox.take()
+            if pieces or inbox.ended is Ended.COMPLETE:
+                more = inbox.buffered > 0 or inbox.ended is not Ended.COMPLETE
+                self._body_taken = not more
+                body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                return {"type": "http.request", "body": bytes(body), "more_body": more}
+            if inbox.ended is not None:
+                break
+            await inbox.wait()
+        if inbox.ended is Ended.COMPLETE and not (self.response.complete or self._wire.lost):
+            if self._over is None:
+                self._over = self._wire.loop.create_future()
+            await asyncio.shield(self._over)
+        ended = inbox.ended
+        if ended is None or ended is Ended.COMPLETE:
+            ended = Ended.DISCONNECTED
+        return {"type": "http.disconnect", "tusd_py.ended": ended.value}
+
+    async def send(self, message: Message) -> None:
+        """ASGI's ``send``."""
+        if self._wire.lost:
+            raise ClientGone("the client closed the connection")
+        await self.response.send(message)
+        if self.response.complete:
+            self.finish()
+            self._report_end()
+
+    # For the connection
+
+    async def run(self, app: ASGIApp, scope: Scope) -> None:
+        """Run the application; whatever it does, the exchange is over afterwards."""
+        try:
+            await app(scope, self.receive, self.send)
+            if not self.response.complete and not self._wire.lost:
+                _logger.error("the application returned without completing its response")
+                await self._apologise()
+        except Exception as error:
+            if not _is_departure(error):
+                _logger.exception("exception in the application")
+            await self._apologise()
+        except asyncio.CancelledError:
+            self._wire.transport.abort()
+            raise
+        finally:
+            self.finish()
+
+    async def _apologise(self) -> None:
+        """Answer 500 if nothing was said yet; otherwise break off, so that nobody takes it for complete."""
+        if self._wire.lost or self.response.complete:
+            return
+        if not self.response.take_back():
+            self._wire.transport.abort()
+            return
+        for message in plain(500, b"Internal Server Error\n"):
+            await self.send(message)
+
+    def _report_end(self) -> None:
+        if self.response.complete and self._stop is None:
+            self._on_end()
+
+    def on_eof(self) -> None:
+        """Take the client's FIN: an unfinished body ends here."""
+        self.inbox.finish(Ended.DISCONNECTED)
+
+    def on_lost(self) -> None:
+        """Take the end of the connection; what had arrived can still be taken."""
+        self.inbox.finish(Ended.DISCONNECTED)
+        if self._fast is not None:
+            self._fast.on_lost()
+        self.finish()
+
+    def finish(self) -> None:
+        """Let go of everybody who still waits for this exchange."""
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)
+        if self._stop is not None:
+            self._stop.request(Ended.STOPPED)
+
+    def shut_down(self) -> None:
+        """End a body that is still being received; the application answers what it likes."""
+        self.stopping = True
+        if self._stop is not None:
+            self._stop.request(Ended.SHUTDOWN)
+        else:
+            self.inbox.stop(Ended.SHUTDOWN)
+
+    def on_tick(self, now: float, network_timeout_s: float) -> None:
+        """End the wait for a body that does not come."""
+        (self._fast or self.inbox).on_tick(now, network_timeout_s)
+
+    def _may_keep(self) -> bool:
+        """Decide, as the response starts, whether the connection can be used again after it."""
+        if self.stopping or not self.head.keep_alive or self.inbox.framing.broken:
+            return False
+        if self._awaits_continue:
+            return (
+                False  # the client may or may not send its body: nobody knows where the next request starts
+            )
+        left = self.inbox.framing.left
+        return self.inbox.framing.done or (left is not None and left <= DRAINABLE)
+
+    def _ask_for_body(self) -> None:
+        if self._awaits_continue:
+            self._awaits_continue = False
+            if not (
+                self.inbox.buffered or self.inbox.framing.done or self.response.started or self._wire.lost
+            ):
+                self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    async def _write_fast(
+        self, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal, sock: socket.socket
+    ) -> Received:
+        fd, offset, limit = place
+        inbox, left = self.inbox, self.inbox.framing.left or 0
+        head = inbox.take(limit)
+        self._wire.pause_reading()
+        wanted = min(limit, sum(map(len, head)) + left)
+        intake = Intake(sock, fd, offset, wanted, hashes, head)
+        self._fast = FastBody(intake, self._wire.loop, stop)
+        ended = Ended.STOPPED
+        try:
+            ended = await self._fast.run(self._pool)
+        finally:
+            self._fast = None
+            inbox.skip(intake.received)
+            if ended is not Ended.COMPLETE:
+                inbox.finish(ended)
+            self._wire.resume_reading()
+        if ended is Ended.COMPLETE and inbox.framing.left:
+            ended = Ended.OVERRUN
+        return Received(intake.offset - offset, ended)
+
+    def _second_descriptor(self, limit: int) -> socket.socket | None:
+        """Return the socket, if more is wanted from it than has arrived and it can be read directly."""
+        inbox = self.inbox
+        left = inbox.framing.left
+        if left is None or limit <= inbox.buffered or inbox.ended is not None or self._wire.tls:
+            return None
+        try:
+            return self._wire.dup()
+        except OSError:  # lost, or out of descriptors: the event loop's own path needs none
+            return None
+
+
+def _is_departure(error: BaseException | None) -> bool:
+    """Tell whether ``error`` comes from a client that left."""
+    while error is not None:
+        if isinstance(error, ClientGone):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,176 @@
+"""A request's line and headers: parsed by llhttp, and the framing of its body decided once, strictly.
+
+Only a complete head is ever parsed, and the body's bytes never go through the same parser. So there is
+one place that decides where a body ends, and no byte of a body can be taken for the next request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+import httptools
+
+from .asgi import Headers
+from .refusal import Refused
+
+_DIGITS = frozenset(b"0123456789")
+_LONGEST_NUMBER = 18  # digits; more than any disk holds, and always below 2**63
+
+
+@dataclass(slots=True)
+class Head:
+    """One request as the server understands it."""
+
+    method: str
+    path: str  # percent-decoded
+    raw_path: bytes
+    query: bytes
+    version: str  # "1.0" or "1.1"
+    headers: Headers  # lower-case names, in order
+    keep_alive: bool  # what the client wants
+    length: int | None  # bytes of body; None: chunked
+    expects_continue: bool
+
+
+class _Collector:
+    """Takes what llhttp reports about one head."""
+
+    __slots__ = ("complete", "headers", "urls")
+
+    def __init__(self) -> None:
+        self.urls: list[bytes] = []
+        self.headers: Headers = []
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.urls.append(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value.rstrip(b" \t")))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+def parse(section: bytes, max_headers: int) -> Head:
+    """Parse ``section``, which ends with the first empty line.
+
+    Raises:
+        Refused: It is not HTTP/1.0 or 1.1, or leaves any doubt about where the body ends.
+
+    Spec: RFC 9112, sections 3 (request line), 6.1-6.3 (message body length).
+    """
+    collector = _Collector()
+    parser = httptools.HttpRequestParser(collector)
+    try:
+        parser.feed_data(section)
+    except httptools.HttpParserUpgrade:
+        pass  # upgrades are never taken up; the request is answered as it is
+    except httptools.HttpParserError as error:
+        raise Refused(400, "malformed request") from error
+    # Two request lines in one section: llhttp saw an end of the head where we did not.
+    if not collector.complete or len(collector.urls) != 1:
+        raise Refused(400, "malformed request")
+    if len(collector.headers) > max_headers:
+        raise Refused(431, "too many headers")
+    version = parser.get_http_version()
+    if version not in ("1.0", "1.1"):
+        raise Refused(505, "HTTP version not supported")
+    length, expects_continue = _framing(collector.headers, version)
+    raw_path, query = _split_target(collector.urls[0])
+    return Head(
+        method=parser.get_method().decode("ascii"),
+        path=_decode(raw_path),
+        raw_path=raw_path,
+        query=query,
+        version=version,
+        headers=collector.headers,
+        keep_alive=version == "1.1" and parser.should_keep_alive() and not _asks_to_close(collector.headers),
+        length=length,
+        expects_continue=expects_continue and version == "1.1",
+    )
+
+
+def parse_trailers(section: bytes) -> Headers:
+    """Parse the trailer section of a chunked body, with the empty line at its end.
+
+    Raises:
+        Refused: It is not a list of header fields.
+    """
+    collector = _Collector()
+    try:
+        httptools.HttpRequestParser(collector).feed_data(b"GET / HTTP/1.1\r\n" + section)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError as error:
+        raise Refused(400, "malformed trailers") from error
+    if not collector.complete:
+        raise Refused(400, "malformed trailers")
+    return collector.headers
+
+
+def _asks_to_close(headers: Headers) -> bool:
+    # llhttp takes "upgrade, close" for an upgrade and forgets the close.
+    return any(name == b"connection" and b"close" in value.lower() for name, value in headers)
+
+
+def _framing(headers: Headers, version: str) -> tuple[int | None, bool]:
+    """Return the body's length (None: chunked) and whether the client waits for ``100 Continue``."""
+    lengths: set[bytes] = set()
+    codings: list[bytes] = []
+    hosts = 0
+    expects_continue = False
+    for name, value in headers:
+        if name == b"content-length":
+            lengths.add(value)
+        elif name == b"transfer-encoding":
+            codings.append(value.lower())
+        elif name == b"host":
+            hosts += 1
+        elif name == b"expect":
+            expects_continue = value.lower() == b"100-continue"
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        raise Refused(400, "exactly one Host header is required")
+    if codings:
+        _check_codings(codings, lengths, version)
+        return None, expects_continue
+    return _announced(lengths), expects_continue
+
+
+def _check_codings(codings: list[bytes], lengths: set[bytes], version: str) -> None:
+    if lengths:
+        raise Refused(400, "both Content-Length and Transfer-Encoding")
+    if version != "1.1":
+        raise Refused(400, "Transfer-Encoding needs HTTP/1.1")
+    if codings != [b"chunked"]:
+        raise Refused(501, "only the chunked transfer coding is supported")
+
+
+def _announced(lengths: set[bytes]) -> int:
+    if not lengths:
+        return 0
+    value = lengths.pop()
+    if lengths or not value or len(value) > _LONGEST_NUMBER or not _DIGITS.issuperset(value):
+        raise Refused(400, "malformed Content-Length")
+    return int(value)
+
+
+def _split_target(target: bytes) -> tuple[bytes, bytes]:
+    """Return path and query of a request target in origin, absolute or asterisk form."""
+    if not target.startswith(b"/") and target != b"*":
+        scheme, separator, rest = target.partition(b"://")
+        if not separator or scheme.lower() not in (b"http", b"https"):
+            raise Refused(400, "malformed request target")
+        cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+        target = rest[cut:] if rest[cut : cut + 1] == b"/" else b"/" + rest[cut:]
+    path, _, query = target.partition(b"#")[0].partition(b"?")
+    return path, query
+
+
+def _decode(raw_path: bytes) -> str:
+    try:
+        path = raw_path.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Refused(400, "malformed request target") from error
+    return unquote(path) if "%" in path else path

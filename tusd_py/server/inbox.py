@@ -1,0 +1,154 @@
+"""The body of one request as the transport delivers it, waiting to be taken.
+
+Whatever arrived before the end can be taken, whatever the end was: a lost connection drops nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from time import monotonic
+
+from tusd_py.model.body import Ended
+
+from .framing import Announced, Chunked
+from .wire import Wire
+
+BACKLOG = 256 * 1024  # bytes kept for an application that does not read
+WRITING_BACKLOG = 4 * 1024 * 1024  # bytes kept while earlier ones are being written to a file
+STOP_GAP_S = 0.05  # a body that is asked to stop ends at the first gap as long as this ...
+STOP_WITHIN_S = 0.5  # ... or after this time
+_SMALL = 4096  # pieces below this are joined: a million tiny ones would cost far more than their bytes
+_MOST_PIECES = 512  # below IOV_MAX on every system
+
+
+class Inbox:
+    """Bytes between the transport and whoever reads the body."""
+
+    __slots__ = (
+        "_pieces",
+        "_stop_at",
+        "_waiter",
+        "_waiting_since",
+        "_wire",
+        "backlog",
+        "buffered",
+        "ended",
+        "framing",
+        "last_byte",
+    )
+
+    def __init__(self, wire: Wire, framing: Announced | Chunked) -> None:
+        self.framing = framing
+        self.ended: Ended | None = Ended.COMPLETE if framing.done else None
+        self.buffered = 0  # bytes that wait to be taken
+        self.backlog = BACKLOG
+        self.last_byte = monotonic()
+        self._wire = wire
+        self._pieces: deque[bytes | bytearray] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._waiting_since: float | None = None
+        self._stop_at: float | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes from the connection; return those that belong to the next request."""
+        if self.framing.broken:
+            return b""
+        self.last_byte = monotonic()
+        payload, rest = self.framing.feed(data)
+        if payload and self.ended is None:
+            self._append(payload)
+        if self.framing.done:
+            self.finish(Ended.COMPLETE)
+        elif self.framing.broken:
+            self.finish(Ended.MALFORMED)
+        elif payload:
+            self._wake()
+        return rest
+
+    def _append(self, payload: bytes) -> None:
+        self.buffered += len(payload)
+        last = self._pieces[-1] if self._pieces else None
+        if len(payload) >= _SMALL:
+            self._pieces.append(payload)
+        elif isinstance(last, bytearray) and len(last) < 16 * _SMALL:
+            last += payload
+        else:
+            self._pieces.append(bytearray(payload))
+        if self.buffered >= self.backlog:
+            self._wire.pause_reading()
+
+    def finish(self, ended: Ended) -> None:
+        """End the body; the first reason stays. Bytes that arrive later are dropped."""
+        if self.ended is None:
+            self.ended = ended
+        self._wake()
+
+    def skip(self, count: int) -> None:
+        """Account for ``count`` bytes of an announced body that were received past the transport."""
+        if isinstance(self.framing, Announced):
+            self.framing.left -= count
+            if self.framing.done:
+                self.finish(Ended.COMPLETE)
+
+    def abandon(self) -> None:
+        """Drop what nobody is going to take, now and later; only the framing is followed to its end."""
+        self.finish(Ended.STOPPED)
+        self._pieces.clear()
+        self.buffered = 0
+
+    def take(self, limit: int | None = None) -> list[bytes | bytearray]:
+        """Return what has arrived, at most ``limit`` bytes; room for more is made at once."""
+        taken: list[bytes | bytearray] = []
+        room = self.buffered if limit is None else min(limit, self.buffered)
+        while room and len(taken) < _MOST_PIECES:
+            piece = self._pieces.popleft()
+            if len(piece) > room:
+                self._pieces.appendleft(piece[room:])
+                piece = piece[:room]
+            room -= len(piece)
+            self.buffered -= len(piece)
+            taken.append(piece)
+        if self.ended is None and self.buffered < self.backlog:
+            self._wire.resume_reading()
+        return taken
+
+    async def wait(self) -> None:
+        """Wait until bytes arrive or the body ends."""
+        if self.buffered or self.ended is not None:
+            return
+        self._wire.resume_reading()
+        self._waiter = self._wire.loop.create_future()
+        self._waiting_since = monotonic()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = self._waiting_since = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def on_tick(self, now: float, network_timeout_s: float) -> None:
+        """End a body that somebody has waited for in vain."""
+        since = self._waiting_since
+        if since is not None and now - max(since, self.last_byte) > network_timeout_s:
+            self.finish(Ended.STALLED)
+
+    def stop(self, reason: Ended) -> None:
+        """End the body at the next gap, but soon."""
+        if self._stop_at is None and self.ended is None:
+            self._stop_at = monotonic() + STOP_WITHIN_S
+            self._wire.resume_reading()
+            # One turn of the loop for what the kernel already has.
+            self._wire.loop.call_later(0.001, self._stop_at_gap, reason)
+
+    def _stop_at_gap(self, reason: Ended) -> None:
+        if self.ended is not None or self._stop_at is None:
+            return
+        now = monotonic()
+        ends_at = min(self.last_byte + STOP_GAP_S, self._stop_at)
+        if now >= ends_at:
+            self.finish(reason)
+        else:
+            self._wire.loop.call_later(ends_at - now, self._stop_at_gap, reason)

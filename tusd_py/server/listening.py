@@ -1,0 +1,136 @@
+"""The sockets the server listens on; bound before any event loop or worker exists."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import ssl
+import stat
+
+from .settings import ServerSettings
+
+BACKLOG = 2048
+
+
+class CannotListen(Exception):
+    """The address cannot be used, or the certificate; the message is one line for people."""
+
+
+def bind(settings: ServerSettings) -> list[socket.socket]:
+    """Return listening sockets: one for a Unix path, else one for each address of the host.
+
+    Raises:
+        CannotListen: The address is in use, not ours, or has no meaning.
+    """
+    if settings.unix_socket is not None:
+        return [_bind_path(settings.unix_socket)]
+    where = f"{settings.host or '*'}:{settings.port}"
+    try:
+        found = socket.getaddrinfo(
+            settings.host or None, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except (OSError, UnicodeError) as error:
+        raise CannotListen(f"cannot listen on {where}: {_reason(error)}") from error
+    sockets: list[socket.socket] = []
+    port = settings.port
+    try:
+        for family, address in dict.fromkeys((info[0], info[4]) for info in found):
+            sockets.append(_bind_address(family, (address[0], port, *address[2:])))
+            port = sockets[0].getsockname()[1]
+    except OSError as error:
+        close(sockets)
+        raise CannotListen(f"cannot listen on {where}: {_reason(error)}") from error
+    return sockets
+
+
+def _bind_address(family: int, address: tuple[str | int, ...]) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        listener.bind(address)
+        _listen(listener)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _bind_path(path: str) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_leftover(path)
+        listener.bind(path)
+        _listen(listener)
+    except OSError as error:
+        listener.close()
+        raise CannotListen(f"cannot listen on {path}: {_reason(error)}") from error
+    return listener
+
+
+def _listen(listener: socket.socket) -> None:
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    listener.set_inheritable(False)
+
+
+def _remove_leftover(path: str) -> None:
+    """Remove the socket of a server that was killed; leave a living one's, and anything else, alone."""
+    if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+
+
+def _reason(error: Exception) -> str:
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return text[:1].lower() + text[1:]
+
+
+def close(sockets: list[socket.socket]) -> None:
+    """Close ``sockets``, and remove the path of a Unix one."""
+    for listener in sockets:
+        path = (
+            listener.getsockname() if listener.family == socket.AF_UNIX and listener.fileno() >= 0 else None
+        )
+        listener.close()
+        if path:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+
+
+def url(settings: ServerSettings, sockets: list[socket.socket]) -> str:
+    """Return how to reach the first of ``sockets``: ``http://HOST:PORT`` or ``unix:PATH``."""
+    if settings.unix_socket is not None:
+        return f"unix:{settings.unix_socket}"
+    host, port = sockets[0].getsockname()[:2]
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def announce(settings: ServerSettings, sockets: list[socket.socket]) -> None:
+    """Tell whoever wants to know that requests are taken."""
+    if settings.on_listening is not None:
+        settings.on_listening(url(settings, sockets))
+
+
+def check_certificate(settings: ServerSettings) -> None:
+    """Load the certificate once, early.
+
+    Raises:
+        CannotListen: It or its key cannot be used.
+    """
+    if settings.tls_cert is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise CannotListen(f"cannot use the certificate {settings.tls_cert}: {_reason(error)}") from error

@@ -1,0 +1,274 @@
+"""One connection: which request is next, and what to do with bytes that nobody wants.
+
+Use it as ``uvicorn.Config(http=protocol_for(settings))``. A request is parsed only after the response to
+the one before it is complete and its body consumed, so pipelining needs no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from enum import Enum, auto
+from time import monotonic
+from typing import Any, cast
+
+import uvicorn
+from uvicorn.protocols.utils import get_local_addr, get_remote_addr
+from uvicorn.server import ServerState
+
+from . import access
+from .asgi import Scope
+from .context import Context
+from .exchange import Exchange
+from .head import Head, parse
+from .refusal import Refused, answer
+from .settings import ServerSettings
+from .timeouts import Progress
+from .wire import Wire
+
+_LINGER_S = 2.0
+_LINGER_BYTES = 16 * 1024 * 1024
+_PIPELINED = 64 * 1024  # bytes of later requests kept while one is being answered
+
+
+class _Phase(Enum):
+    HEAD = auto()  # a request may come
+    EXCHANGE = auto()  # the application has one
+    DRAIN = auto()  # answered; the small rest of its body is thrown away
+    LINGER = auto()  # answered for the last time; the client gets a moment to read that
+
+
+class UploadProtocol(asyncio.Protocol):
+    """HTTP/1.1 on one connection (RFC 9112)."""
+
+    def __init__(
+        self,
+        context: Context,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        self._context = context
+        self._app = config.loaded_app
+        self._root_path = config.root_path
+        self._server_state = server_state
+        self._app_state = app_state
+        self._loop = _loop or asyncio.get_running_loop()
+        self._phase = _Phase.HEAD
+        self._pending = b""  # received, not yet parsed
+        self._since = monotonic()  # start of the phase, or of the head
+        self._eof = False  # the client sends nothing more
+        self._lingered = 0  # bytes
+        self._exchange: Exchange | None = None
+        self._progress = Progress()
+
+    # asyncio's side
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take a new connection."""
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
+        self._wire = Wire(transport, self._loop)
+        self._client = get_remote_addr(transport)
+        self._server = get_local_addr(transport)
+        self._context.counters.connections += 1
+        self._context.sweep.add(self, self._loop)
+        self._server_state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let everybody know."""
+        self._context.counters.connections -= 1
+        self._context.sweep.remove(self)
+        self._server_state.connections.discard(self)
+        self._wire.on_lost()
+        if self._exchange is not None:
+            self._exchange.on_lost()
+
+    def pause_writing(self) -> None:
+        """Hold the application back."""
+        self._wire.on_full()
+
+    def resume_writing(self) -> None:
+        """Let the application go on."""
+        self._wire.on_drained()
+
+    def eof_received(self) -> bool:
+        """Take the client's FIN; it still gets its answers, except over TLS, which cannot be half closed."""
+        self._eof = True
+        if self._phase is _Phase.EXCHANGE and self._exchange is not None:
+            self._exchange.on_eof()
+            return not self._wire.tls
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes off the socket."""
+        if self._phase is _Phase.LINGER:
+            self._lingered += len(data)
+            if self._lingered > _LINGER_BYTES:
+                self._wire.transport.close()
+            return
+        exchange = self._exchange
+        if exchange is not None:
+            data = exchange.inbox.feed(data) if not exchange.inbox.framing.done else data
+            if self._phase is _Phase.EXCHANGE:
+                self._pending += data
+                if len(self._pending) >= _PIPELINED:
+                    self._wire.pause_reading()
+                return
+            if not exchange.inbox.framing.done:
+                return
+            self._await_head()
+        if not self._pending:
+            self._since = monotonic()
+        self._pending += data
+        self._parse()
+
+    # Requests
+
+    def _parse(self) -> None:
+        """Start the request at the front of the pending bytes, if its head is complete."""
+        end = self._pending.find(b"\r\n\r\n")
+        if self._pending.startswith(b"\r\n"):  # RFC 9112, section 2.2: a client may send one too many
+            self._pending = self._pending.lstrip(b"\r\n")
+            end = self._pending.find(b"\r\n\r\n")
+        most = self._context.settings.max_head_bytes
+        try:
+            if end > most or (end < 0 and len(self._pending) > most):
+                raise Refused(431, "the header section is too large")
+            if end < 0:
+                return
+            head = parse(self._pending[: end + 4], self._context.settings.max_headers)
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        body = self._pending[end + 4 :]
+        self._pending = b""
+        self._start(head, body)
+
+    def _start(self, head: Head, body: bytes) -> None:
+        context = self._context
+        context.counters.requests += 1
+        lines = context.default_lines(self._server_state.default_headers)
+        exchange = self._exchange = Exchange(self._wire, context.pool, head, lines, self._on_end)
+        self._phase = _Phase.EXCHANGE
+        if context.stopping:
+            exchange.shut_down()
+        if body:
+            self._pending = body if exchange.inbox.framing.done else exchange.inbox.feed(body)
+        if self._eof:
+            exchange.on_eof()
+        task = self._loop.create_task(exchange.run(self._app, self._scope(head, exchange)))
+        tasks = self._server_state.tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def _scope(self, head: Head, exchange: Exchange) -> Scope:
+        return {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.4"},
+            "http_version": head.version,
+            "method": head.method,
+            "scheme": "https" if self._wire.tls else "http",
+            "path": self._root_path + head.path,
+            "raw_path": self._root_path.encode() + head.raw_path,
+            "query_string": head.query,
+            "root_path": self._root_path,
+            "headers": head.headers,
+            "client": self._client,
+            "server": self._server,
+            "state": self._app_state.copy(),
+            "extensions": {"http.response.zerocopysend": {}, "tusd_py": exchange},
+        }
+
+    def _on_end(self) -> None:
+        """Go on after a complete response."""
+        exchange = self._exchange
+        if exchange is None or self._phase is not _Phase.EXCHANGE:
+            return
+        if self._context.settings.access_log:
+            access.log(self._client, exchange)
+        if self._wire.lost:
+            return
+        exchange.inbox.abandon()
+        if not exchange.response.keep_alive:
+            self._linger(drained=exchange.inbox.framing.done and not self._pending)
+        elif exchange.inbox.framing.done:
+            self._await_head()
+            if self._pending or self._eof:
+                self._loop.call_soon(self._next)  # not from inside the application's send()
+            else:
+                self._wire.resume_reading()
+        elif self._eof:
+            self._wire.transport.close()
+        else:
+            self._phase, self._since = _Phase.DRAIN, monotonic()
+            self._wire.resume_reading()
+
+    def _await_head(self) -> None:
+        self._phase, self._since = _Phase.HEAD, monotonic()
+        self._exchange = None
+
+    def _next(self) -> None:
+        if self._wire.lost or self._phase is not _Phase.HEAD:
+            return
+        if self._pending:
+            self._parse()
+        if self._phase is _Phase.HEAD:
+            if self._eof or self._context.stopping:
+                self._wire.transport.close()
+            else:
+                self._wire.resume_reading()
+
+    # Ends
+
+    def _refuse(self, refused: Refused) -> None:
+        """Answer a request that the application never sees."""
+        settings = self._context.settings
+        self._context.counters.refused += 1
+        headers = [*self._server_state.default_headers, *settings.error_headers]
+        self._wire.write(answer(refused.status, refused.reason, headers))
+        self._linger(drained=False)
+
+    def _linger(self, *, drained: bool) -> None:
+        """Close once the client could read the answer; unread bytes would turn the close into RST."""
+        transport = self._wire.transport
+        self._pending = b""
+        if drained or self._eof or self._wire.lost:
+            transport.close()
+            return
+        self._phase, self._since = _Phase.LINGER, monotonic()
+        if transport.can_write_eof():
+            transport.write_eof()
+        self._wire.resume_reading()
+        self._loop.call_later(_LINGER_S, transport.close)
+
+    def shutdown(self) -> None:
+        """Begin to go away: idle connections at once, the others after their answer (called by uvicorn)."""
+        if self._phase is _Phase.EXCHANGE and self._exchange is not None:
+            self._exchange.shut_down()
+        elif self._phase is not _Phase.LINGER:
+            self._wire.transport.close()
+
+    def on_tick(self, now: float) -> None:
+        """Notice waits that have become too long."""
+        limit = self._context.settings.network_timeout_s
+        if self._phase is _Phase.EXCHANGE and self._exchange is not None:
+            self._exchange.on_tick(now, limit)
+        elif self._phase is not _Phase.LINGER and now - self._since > limit:
+            self._wire.transport.close()
+        if self._progress.stuck_for(*self._wire.progress(), now) > 2 * limit:
+            self._wire.transport.abort()
+
+
+def protocol_for(context: Context) -> Callable[..., asyncio.Protocol]:
+    """Return what ``uvicorn.Config(http=...)`` wants: something that makes a protocol for a connection."""
+
+    def make(**keywords: Any) -> asyncio.Protocol:
+        return UploadProtocol(context, **keywords)
+
+    return make
+
+
+def uvicorn_protocol(settings: ServerSettings) -> Callable[..., asyncio.Protocol]:
+    """As ``protocol_for``, for those who run uvicorn themselves."""
+    return protocol_for(Context(settings))

@@ -1,0 +1,48 @@
+"""``serve``: from an application factory and settings to a running server, and back to an exit status."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Callable
+
+from . import listening, workers
+from .asgi import ASGIApp
+from .lifespan import StartupFailed
+from .listening import CannotListen
+from .settings import Counters, ServerSettings
+from .worker import Worker
+
+__all__ = ["CannotListen", "Counters", "ServerSettings", "StartupFailed", "serve"]
+
+
+def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
+    """Serve until SIGTERM or SIGINT and return the exit status of the process, 0.
+
+    ``app_factory`` is called once in every worker, before its event loop exists. On the signal the server
+    stops listening, running bodies end with ``Ended.SHUTDOWN``, and it waits for the answers at most
+    ``shutdown_timeout_s`` seconds. A second signal ends the process at once with status 1.
+
+    Raises:
+        CannotListen: The address or the certificate cannot be used.
+        StartupFailed: The application's lifespan start-up failed; with its message.
+    """
+    listening.check_certificate(settings)
+    _allow_many_connections()
+    sockets = listening.bind(settings)
+    try:
+        if settings.worker_count > 1:
+            return workers.supervise(app_factory, settings, sockets)
+        Worker(app_factory(), settings).run_until_stopped(
+            sockets, lambda: listening.announce(settings, sockets)
+        )
+        return 0
+    finally:
+        listening.close(sockets)
+
+
+def _allow_many_connections() -> None:
+    """Raise the soft limit of descriptors: an upload that waits for its client holds three."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

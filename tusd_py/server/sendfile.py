@@ -1,0 +1,109 @@
+"""A part of a file to the client, its bytes past Python (ASGI ``http.response.zerocopysend``)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+from .wire import ClientGone, Wire
+
+_AT_ONCE = 1024 * 1024  # bytes for one call; the other connections get their turn between two
+_TLS_READ = 256 * 1024  # bytes
+
+
+class HasFileno(Protocol):
+    """An open file, as ASGI hands it over."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+
+@dataclass(slots=True)
+class Part:
+    """Which bytes of which file; ``offset`` moves on as they go."""
+
+    fd: int
+    offset: int
+    count: int
+
+    @classmethod
+    def of(cls, file: HasFileno | int, offset: int | None, count: int | None) -> Part:
+        """Fill in what the message left out: the current position, and everything to the end.
+
+        Without an offset the file's position is moved behind the part, as reading it would.
+        """
+        fd = file if isinstance(file, int) else file.fileno()
+        start = os.lseek(fd, 0, os.SEEK_CUR) if offset is None else offset
+        if count is None:
+            count = max(os.fstat(fd).st_size - start, 0)
+        if offset is None:
+            os.lseek(fd, start + count, os.SEEK_SET)
+        return cls(fd, start, count)
+
+
+async def send(wire: Wire, part: Part) -> None:
+    """Send ``part`` behind everything written before.
+
+    Raises:
+        ClientGone: The connection is lost.
+        OSError: The file cannot be read, or is shorter than ``part``.
+    """
+    if wire.tls:
+        await _copy(wire, part)
+        return
+    await wire.flush()
+    with wire.dup() as sock:
+        while part.count:
+            if not await asyncio.to_thread(_send_some, wire, sock.fileno(), part):
+                await _until_writable(wire, sock)
+
+
+def _send_some(wire: Wire, sock: int, part: Part) -> bool:
+    """Send until the socket is full (in a worker thread: the disk may be slow); False when it is."""
+    for _ in range(16):
+        try:
+            count = os.sendfile(sock, part.fd, part.offset, min(part.count, _AT_ONCE))
+        except BlockingIOError:
+            return False
+        except (BrokenPipeError, ConnectionResetError) as error:
+            raise ClientGone("the client closed the connection") from error
+        if count == 0:
+            raise OSError("the file is shorter than the part that was to be sent")
+        part.offset += count
+        part.count -= count
+        wire.count_sent(count)
+        if not part.count:
+            break
+    return True
+
+
+async def _until_writable(wire: Wire, sock: socket.socket) -> None:
+    writable: asyncio.Future[None] = wire.loop.create_future()
+    wire.on_full()  # the sweep watches whether anything moves
+    wire.loop.add_writer(sock.fileno(), _settle, writable)
+    try:
+        await writable
+    finally:
+        wire.loop.remove_writer(sock.fileno())
+        wire.on_drained()
+    if wire.lost:
+        raise ClientGone("the client closed the connection")
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+async def _copy(wire: Wire, part: Part) -> None:
+    while part.count:
+        data = await asyncio.to_thread(os.pread, part.fd, min(part.count, _TLS_READ), part.offset)
+        if not data:
+            raise OSError("the file is shorter than the part that was to be sent")
+        part.offset += len(data)
+        part.count -= len(data)
+        wire.write(data)
+        await wire.drain()

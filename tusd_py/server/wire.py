@@ -1,0 +1,109 @@
+"""One connection's transport: writing with flow control, and reading on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import cast
+
+
+class ClientGone(OSError):
+    """The connection broke before the response was out; raised by ASGI's ``send`` (spec 2.4)."""
+
+
+class Wire:
+    """What the exchange, the inbox and the response share of a connection."""
+
+    __slots__ = ("_drained", "_moved", "_reading", "_written", "loop", "lost", "tls", "transport")
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self.transport = transport
+        self.loop = loop
+        self.tls = transport.get_extra_info("sslcontext") is not None
+        self.lost = False
+        self._reading = True
+        self._drained: asyncio.Future[None] | None = None  # pending while the transport's buffer is full
+        self._written = 0
+        self._moved = 0  # bytes sent past the transport
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes off the socket; harmless when already paused."""
+        if self._reading and not self.transport.is_closing():
+            self._reading = False
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Undo ``pause_reading``; harmless when not paused."""
+        if not self._reading and not self.transport.is_closing():
+            self._reading = True
+            self.transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Queue ``data``; await ``drain`` after it wherever the amount is not small."""
+        self._written += len(data)
+        self.transport.write(data)
+
+    async def drain(self) -> None:
+        """Wait until the transport takes more.
+
+        Raises:
+            ClientGone: The connection is lost.
+        """
+        if self._drained is not None:
+            await asyncio.shield(self._drained)
+        if self.lost:
+            raise ClientGone("the client closed the connection")
+
+    async def flush(self) -> None:
+        """Wait until everything written has gone to the socket.
+
+        Raises:
+            ClientGone: The connection is lost.
+        """
+        self.transport.set_write_buffer_limits(high=0)
+        try:
+            await self.drain()
+        finally:
+            self.transport.set_write_buffer_limits()
+
+    def count_sent(self, count: int) -> None:
+        """Count bytes sent past the transport, for ``progress``."""
+        self._moved += count
+
+    def progress(self) -> tuple[int, bool]:
+        """Return bytes the socket has taken so far, and whether any are still waiting for it."""
+        waiting = 0 if self.lost else self.transport.get_write_buffer_size()
+        return self._written + self._moved - waiting, waiting > 0 or self._drained is not None
+
+    def on_full(self) -> None:
+        """Take asyncio's ``pause_writing``."""
+        if self._drained is None:
+            self._drained = self.loop.create_future()
+
+    def on_drained(self) -> None:
+        """Take asyncio's ``resume_writing``."""
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    def on_lost(self) -> None:
+        """Take asyncio's ``connection_lost``."""
+        self.lost = True
+        self.on_drained()
+
+    def dup(self) -> socket.socket:
+        """Return a second descriptor of the connection's socket.
+
+        An event loop refuses to watch the descriptor of a transport it owns; it does not mind a
+        duplicate. The caller closes it.
+
+        Raises:
+            ClientGone: The connection is lost.
+        """
+        own = cast("socket.socket | None", self.transport.get_extra_info("socket"))
+        if self.lost or own is None or own.fileno() < 0:
+            raise ClientGone("the client closed the connection")
+        duplicate = own.dup()
+        duplicate.setblocking(False)
+        return duplicate

@@ -1,0 +1,126 @@
+"""One process that serves: uvicorn's server with our protocol, signals and end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import cast
+
+import uvicorn
+from uvicorn._types import ASGI3Application
+
+from .asgi import ASGIApp
+from .context import Context
+from .lifespan import Lifespan
+from .listening import BACKLOG
+from .protocol import protocol_for
+from .settings import ServerSettings
+
+_POLL_S = 0.02
+
+
+class Worker(uvicorn.Server):
+    """Serves ``sockets`` until it is told to stop.
+
+    The first SIGTERM or SIGINT ends it gracefully. A second one ends the process at once with status 1,
+    but not in a supervised worker: there the supervisor decides, and a terminal sends SIGINT to both.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, *, lifeline: int | None = None) -> None:
+        self._context = Context(settings)
+        self._settings = settings
+        self._lifeline = lifeline  # a pipe that the supervisor holds open; it also means "supervised"
+        self._stop = asyncio.Event()
+        super().__init__(
+            uvicorn.Config(
+                cast("ASGI3Application", app),
+                http=cast("type[asyncio.Protocol]", protocol_for(self._context)),
+                ws="none",
+                interface="asgi3",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                date_header=settings.date_header,
+                backlog=BACKLOG,
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
+            )
+        )
+
+    def run_until_stopped(self, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
+        """Serve; call ``on_ready`` once requests are taken.
+
+        Raises:
+            StartupFailed: The application could not start.
+        """
+        with asyncio.Runner(loop_factory=_loop_factory(self._settings.loop)) as runner:
+            runner.run(self._serve_sockets(sockets, on_ready))
+
+    async def _serve_sockets(self, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
+        self.config.load()
+        self._take_signals()
+        lifespan = Lifespan(self.config.loaded_app)
+        self.lifespan = lifespan
+        await self.startup(sockets)
+        on_ready()
+        while not self._stop.is_set():
+            await self.on_tick(0)  # renews the Date header
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), 1.0)
+        await self.shutdown(sockets)
+
+    def stop(self) -> None:
+        """End gracefully; call it on the event loop."""
+        if self._stop.is_set() and self._lifeline is None:
+            os._exit(1)
+        self._stop.set()
+
+    def _take_signals(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self.stop)
+        if self._lifeline is not None:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            loop.add_reader(self._lifeline, self._on_lifeline, self._lifeline)
+        else:
+            loop.add_signal_handler(signal.SIGINT, self.stop)
+
+    def _on_lifeline(self, lifeline: int) -> None:
+        asyncio.get_running_loop().remove_reader(lifeline)
+        self.stop()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop listening, end bodies, wait for the answers, then let the application clean up."""
+        self._context.stopping = True
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        give_up = monotonic() + self._settings.shutdown_timeout_s
+        # Polled: connections and tasks leave uvicorn's sets in many places, and this happens once.
+        state = self.server_state
+        while (state.connections or state.tasks) and monotonic() < give_up:  # noqa: ASYNC110
+            await asyncio.sleep(_POLL_S)
+        for task in list(self.server_state.tasks):
+            task.cancel()
+        await self.lifespan.shutdown()
+
+
+def _loop_factory(wanted: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    if wanted != "asyncio":
+        try:
+            import uvloop  # noqa: PLC0415 - it is optional
+
+            return cast("Callable[[], asyncio.AbstractEventLoop]", uvloop.new_event_loop)
+        except ImportError:
+            if wanted == "uvloop":
+                raise
+    return asyncio.new_event_loop

@@ -1,0 +1,1 @@
+"""Every rule about uploads. Knows interfaces; knows no header and no Starlette."""

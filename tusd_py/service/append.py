@@ -1,0 +1,259 @@
+"""Appending the body of one request to an upload: the rules, in the order they are applied."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tusd_py import observe
+from tusd_py.errors import (
+    ChecksumMismatch,
+    FinalIsImmutable,
+    InvalidUploadLength,
+    LengthExceeded,
+    MaxSizeExceeded,
+    OffsetMismatch,
+    ReadTimeout,
+    ServerShutdown,
+    UnexpectedEof,
+    UploadError,
+    UploadInterrupted,
+)
+from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
+from tusd_py.service.proof import Proof
+
+#: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
+#: by minutes is worth no write for every small PATCH.
+_RENEW_AFTER = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """An upload after a body: how many bytes count now, and why the body ended."""
+
+    offset: int
+    ended: Ended
+
+
+class Appender:
+    """Appends bodies to uploads, one at a time for each upload."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def append(
+        self,
+        upload_id: str,
+        offset: int,
+        body: Body,
+        proof: Proof,
+        caller: Caller,
+        *,
+        length: int | None = None,
+    ) -> Progress:
+        """Store ``body`` at ``offset`` (bytes) and return how far the upload is.
+
+        When it returns, every byte below the new offset is in the data file, is verified when ``proof``
+        asks for it, and survives a power cut as the durability setting says.
+
+        Args:
+            length: Total number of bytes, when the client declares the length of a deferred upload.
+
+        Raises:
+            UploadNotFound, UploadExpired, FinalIsImmutable, OffsetMismatch, UploadLocked,
+            InvalidUploadLength, MaxSizeExceeded: nothing was written.
+            LengthExceeded: Announced as longer than the upload: nothing was written. Found to be longer:
+                the upload's bytes are stored and complete, the rest is not.
+            ChecksumMismatch, MalformedHeader: the body's bytes were discarded.
+            UnexpectedEof, ReadTimeout, UploadInterrupted, ServerShutdown, StorageFull: what had arrived
+                is stored, unless it awaited its checksum.
+        """
+        core = self._core
+        # Before the lock: a request for another place must not stop a writer that is doing well.
+        await self._check(await core.find(upload_id, caller), offset)
+        stop = StopSignal()
+        async with core.locker.hold(upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s):
+            upload = await self._recovered(await core.find(upload_id, caller))
+            await self._check(upload, offset)
+            if length is not None:
+                upload = await self._declare(upload, offset, length)
+            self._check_room(upload, offset, body)
+            if upload.state is UploadState.COMPLETE and body.length == 0:
+                return Progress(upload, offset)
+            with self._kept_alive(upload):
+                written = await self._write(upload, offset, body, proof, stop)
+            return await self._conclude(upload, written, caller)
+
+    async def _check(self, upload: Upload, offset: int) -> None:
+        if upload.kind is UploadKind.FINAL:
+            raise FinalIsImmutable
+        expected = await self._core.offset(upload)
+        if offset != expected:
+            raise OffsetMismatch(expected=expected, provided=offset)
+
+    async def _recovered(self, upload: Upload) -> Upload:
+        """Discard what an earlier request left that never was verified: its process died."""
+        if upload.unverified_from is None:
+            return upload
+        await self._discard(upload, upload.unverified_from)
+        return replace(upload, unverified_from=None)
+
+    async def _discard(self, upload: Upload, offset: int) -> None:
+        await self._core.store.truncate(upload.id, offset)
+        await self._core.catalog.set_unverified(upload.id, None)
+
+    async def _declare(self, upload: Upload, offset: int, length: int) -> Upload:
+        if upload.length == length:  # a retry after a lost answer repeats it
+            return upload
+        if upload.length is not None:
+            raise InvalidUploadLength("Upload-Length", f"is {upload.length} and cannot be changed")
+        if length < offset:
+            raise InvalidUploadLength("Upload-Length", f"must not be below the offset of {offset} bytes")
+        limit = self._core.config.max_size
+        if limit is not None and length > limit:
+            raise MaxSizeExceeded(max_size=limit)
+        await self._core.catalog.set_length(upload.id, length, max_size=limit)
+        declared = replace(upload, length=length)
+        with full_medium_refused():
+            await self._core.store.export(declared)
+        return declared
+
+    def _check_room(self, upload: Upload, offset: int, body: Body) -> None:
+        """Refuse a body that says beforehand that it does not fit; nothing of it is stored."""
+        if body.length is None or offset + body.length <= self._limit(upload):
+            return
+        raise self._too_long(upload, offset)
+
+    def _limit(self, upload: Upload) -> int:
+        """Return at which byte the upload ends at the latest."""
+        if upload.length is not None:
+            return upload.length
+        return 2**63 - 1 if self._core.config.max_size is None else self._core.config.max_size
+
+    def _too_long(self, upload: Upload, offset: int) -> UploadError:
+        if upload.length is None:
+            return MaxSizeExceeded(max_size=self._limit(upload))
+        return LengthExceeded(length=upload.length, offset=offset)
+
+    @contextmanager
+    def _kept_alive(self, upload: Upload) -> Iterator[None]:
+        """Keep an upload from expiring while its bytes arrive, however long that takes."""
+        after = self._core.config.expire_after_s
+        if upload.expires_at is None or not after:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        async def renew() -> None:
+            while True:
+                await self._core.catalog.renew(upload.id, self._core.clock() + after)
+                await asyncio.sleep(after / 3)
+
+        renewal: asyncio.Task[None] | None = None
+
+        def start() -> None:
+            nonlocal renewal
+            renewal = asyncio.create_task(renew())
+
+        # The first renewal waits: most bodies are over long before.
+        remaining = upload.expires_at - self._core.clock()
+        timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if renewal is not None:
+                renewal.cancel()
+
+    async def _write(
+        self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
+    ) -> _Written:
+        if proof.is_asked_for and upload.state is UploadState.OPEN:
+            return await self._write_verified(upload, offset, body, proof, stop)
+        with full_medium_refused():
+            limit = self._limit(upload) - offset
+            received = await self._core.store.write(
+                upload.id, offset, body, limit=limit, hashes=(), stop=stop
+            )
+            await self._sync_patch(upload)
+        return _Written(offset + received.count, received.ended)
+
+    async def _write_verified(
+        self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
+    ) -> _Written:
+        """Write in place, marked as unverified; take the mark away only for the right bytes."""
+        core = self._core
+        is_durable = core.config.durability == "patch"
+        await core.catalog.set_unverified(upload.id, offset, durable=is_durable)
+        hashes = [] if proof.checksum is None else [proof.checksum.new_hash()]
+        try:
+            with full_medium_refused():
+                received = await core.store.write(
+                    upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
+                )
+                if received.ended is Ended.COMPLETE:
+                    if proof.checksum is not None and not proof.checksum.matches(hashes[0]):
+                        raise ChecksumMismatch(algorithm=proof.checksum.algorithm)
+                    await self._verify_late(upload, offset, received, proof)
+                    await self._sync_patch(upload)
+        except BaseException:
+            await self._discard(upload, offset)
+            raise
+        if received.ended is not Ended.COMPLETE:
+            await self._discard(upload, offset)
+            return _Written(offset, received.ended)
+        await core.catalog.set_unverified(upload.id, None, durable=is_durable)
+        return _Written(offset + received.count, received.ended)
+
+    async def _verify_late(self, upload: Upload, offset: int, received: Received, proof: Proof) -> None:
+        """Check the checksum that came after the body. Its algorithm was not known before, so read again."""
+        if proof.late is None:
+            return
+        checksum = proof.late()
+        taken = checksum.new_hash()
+        await self._core.store.digest(upload.id, offset, offset + received.count, taken)
+        if not checksum.matches(taken):
+            raise ChecksumMismatch(algorithm=checksum.algorithm)
+
+    async def _sync_patch(self, upload: Upload) -> None:
+        if self._core.config.durability == "patch":
+            await self._core.store.sync(upload.id)
+
+    async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
+        """Renew the expiry, finish what is full, and say why the body ended early if it did."""
+        progress = Progress(replace(upload, unverified_from=None), written.offset)
+        if upload.state is UploadState.OPEN and written.offset == upload.length:
+            done, reply = await self._core.finish(progress.upload, caller.request)
+            progress = Progress(done, written.offset, reply)
+        elif upload.state is UploadState.OPEN:
+            progress = replace(progress, upload=await self._renewed(progress.upload))
+        observe.log("ChunkWritten", id=upload.id, offset=written.offset, ended=written.ended.value)
+        if written.ended is Ended.COMPLETE:
+            return progress
+        raise self._early_end(upload, written)
+
+    async def _renewed(self, upload: Upload) -> Upload:
+        expires_at = self._core.expiry(UploadState.OPEN)
+        if expires_at is None or upload.expires_at is None:
+            return upload
+        if expires_at - upload.expires_at < self._core.config.expire_after_s * _RENEW_AFTER:
+            return upload
+        await self._core.catalog.renew(upload.id, expires_at)
+        return replace(upload, expires_at=expires_at)
+
+    def _early_end(self, upload: Upload, written: _Written) -> UploadError:
+        match written.ended:
+            case Ended.OVERRUN:
+                return self._too_long(upload, written.offset)
+            case Ended.STOPPED:
+                return UploadInterrupted(offset=written.offset)
+            case Ended.STALLED:
+                return ReadTimeout()
+            case Ended.SHUTDOWN:
+                return ServerShutdown()
+            case _:
+                return UnexpectedEof()

@@ -1,0 +1,89 @@
+"""Final uploads: the bytes of partial uploads in order, without copying one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tusd_py import observe
+from tusd_py.errors import InvalidConcat, UploadExpired, UploadNotFound
+from tusd_py.model.upload import Upload, UploadChunk, UploadKind
+from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
+from tusd_py.service.uploads import Uploads, Wanted
+
+_UNKNOWN = "names an upload that does not exist"
+
+
+class Concatenation:
+    """Makes finals. Cost: one transaction, whatever the partials' sizes."""
+
+    def __init__(self, core: Core, uploads: Uploads) -> None:
+        self._core = core
+        self._uploads = uploads
+
+    async def create(self, wanted: Wanted, partial_ids: Sequence[str], caller: Caller) -> Progress:
+        """Make a final of the partials, in this order; the same one may come more than once.
+
+        A final of complete partials is complete when this returns, one of unfinished partials when the
+        last of them is. The partials stay as they are; a client may repeat the request.
+
+        Raises:
+            InvalidConcat: One of the ids is no partial upload of this caller.
+            MaxSizeExceeded: The sum of the lengths is larger than the limit.
+        """
+        partials = [await self._partial(upload_id, caller) for upload_id in partial_ids]
+        length = _sum([partial.length for partial in partials])
+        admitted = await self._uploads.admit(replace(wanted, length=length), caller)
+        final = await self._insert(admitted, partials)
+        observe.log("UploadCreated", id=final.id, size=final.length, partials=len(partials))
+        if not await self._core.is_full(final):
+            return Progress(final, 0)
+        try:
+            done, reply = await self._core.finish(final, caller.request)
+        except BaseException:
+            await self._core.give_up(final)
+            raise
+        return Progress(done, final.length or 0, reply)
+
+    async def _partial(self, upload_id: str, caller: Caller) -> Upload:
+        try:
+            upload = await self._core.find(upload_id, caller)
+        except (UploadNotFound, UploadExpired):
+            raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
+        if upload.kind is not UploadKind.PARTIAL:
+            raise InvalidConcat("Upload-Concat", "names an upload that is not a partial one")
+        if await self._core.is_full(upload):
+            return await self._core.settle(upload_id, caller.request) or upload
+        return upload
+
+    async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
+        core = self._core
+        chunks = [_chunk(final.id, position, partial) for position, partial in enumerate(partials)]
+        with full_medium_refused():
+            try:
+                inserted = await core.catalog.insert_final(
+                    final, chunks, max_size=core.config.max_size, durable=core.config.durability != "none"
+                )
+            except UploadNotFound:  # deleted or expired since we looked
+                raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
+            try:
+                await core.store.export(inserted, chunks)
+            except OSError:
+                await core.give_up(inserted)
+                raise
+        return inserted
+
+
+def _sum(lengths: Sequence[int | None]) -> int | None:
+    known = [length for length in lengths if length is not None]
+    return sum(known) if len(known) == len(lengths) else None
+
+
+def _chunk(final_id: str, position: int, partial: Upload) -> UploadChunk:
+    return UploadChunk(
+        upload_id=final_id,
+        position=position,
+        size=None,  # the catalog fills it in for those that are complete
+        data_file=partial.id,
+        source_id=partial.id,
+    )

@@ -1,0 +1,176 @@
+"""What the use cases share: looking an upload up, finishing it, giving it up."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from tusd_py import observe
+from tusd_py.catalog.base import Catalog
+from tusd_py.config import Config
+from tusd_py.errors import StorageFull, UploadExpired, UploadNotFound
+from tusd_py.hooks.base import HookReply, Hooks
+from tusd_py.locks.base import Locker
+from tusd_py.model.body import StopSignal
+from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadKind, UploadState, is_upload_id
+from tusd_py.store.base import DataStore
+
+#: No space, no quota left, and a file larger than the medium or a limit of the process takes.
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks. ``request`` is opaque here and only handed to hooks."""
+
+    user: str | None = None
+    request: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An upload and how many of its bytes count (the offset), after a request."""
+
+    upload: Upload
+    offset: int
+    reply: HookReply | None = None
+
+
+@contextmanager
+def full_medium_refused() -> Iterator[None]:
+    """Turn the system's ways to say that there is no space into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageFull from error
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """The parts that every use case works with."""
+
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    hooks: Hooks
+    clock: Callable[[], float] = field(default=time.time)
+
+    async def find(self, upload_id: str, caller: Caller) -> Upload:
+        """Return an upload that is there and the caller's.
+
+        An upload that only the directory knows (left by tusd, or by a catalog that was lost) is taken
+        into the catalog first.
+
+        Raises:
+            UploadNotFound: There is none, or it is another user's.
+            UploadExpired: It has expired.
+        """
+        if not is_upload_id(upload_id):
+            raise UploadNotFound
+        upload = await self.catalog.get(upload_id) or await self._adopt(upload_id)
+        if upload is None or (upload.user is not None and upload.user != caller.user):
+            raise UploadNotFound
+        if upload.state is UploadState.EXPIRED:
+            raise UploadExpired
+        if upload.expires_at is not None and upload.expires_at <= self.clock():
+            raise UploadExpired
+        return upload
+
+    async def _adopt(self, upload_id: str) -> Upload | None:
+        if await self.catalog.is_leftover(upload_id):
+            return None
+        adopted = await self.store.adopt(upload_id)
+        if adopted is None:
+            return None
+        upload = replace(adopted.upload, expires_at=self.expiry(adopted.upload.state))
+        await self.catalog.insert(upload, adopted.chunks)
+        observe.log("UploadAdopted", id=upload_id)
+        return await self.catalog.get(upload_id)
+
+    def expiry(self, state: UploadState) -> float | None:
+        """Return when an upload that is in ``state`` since now expires; None: never."""
+        after = self.config.expire_after_s
+        if state is UploadState.COMPLETE:
+            after = self.config.expire_complete_after_s
+        return self.clock() + after if after else None
+
+    async def offset(self, upload: Upload) -> int:
+        """Return how many bytes of the upload count. Raises UploadNotFound when its data file is gone."""
+        if upload.state is UploadState.COMPLETE and upload.length is not None:
+            return upload.length
+        if upload.kind is UploadKind.FINAL:
+            return 0
+        stored = await self.store.size(upload.id)
+        if stored is None:
+            raise UploadNotFound
+        return upload.offset(stored)
+
+    async def finish(self, upload: Upload, request: Any) -> tuple[Upload, HookReply | None]:
+        """Complete an upload whose bytes are all there; the caller holds its lock.
+
+        The hook comes first and the record last, so that a crash repeats the hook and never loses it.
+        """
+        now = self.clock()
+        is_durable = self.config.durability != "none"
+        if upload.kind is not UploadKind.FINAL and is_durable:
+            with full_medium_refused():
+                await self.store.sync(upload.id)
+        done = replace(upload, state=UploadState.COMPLETE, completed_at=now, unverified_from=None)
+        done = replace(done, expires_at=self.expiry(UploadState.COMPLETE))
+        reply = await self.hooks.finishing(done, request)
+        filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
+        observe.log("UploadFinished", id=upload.id, size=upload.length)
+        for final_id in filled:
+            try:
+                await self.settle(final_id, request)
+            except Exception:  # the partial is complete whatever becomes of the final; the sweep tries again
+                observe.LOGGER.exception("FinalNotFinished", extra={"fields": {"id": final_id}})
+        return done, reply
+
+    async def settle(self, upload_id: str, request: Any = None) -> Upload | None:
+        """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.
+
+        Returns:
+            The upload as it now is; None when it is gone.
+
+        Raises:
+            UploadLocked: Somebody holds it for longer than the lock time-out.
+        """
+        async with self.locker.hold(upload_id, StopSignal(), timeout_s=self.config.acquire_lock_timeout_s):
+            upload = await self.catalog.get(upload_id)
+            if upload is not None and await self.is_full(upload):
+                upload, _ = await self.finish(upload, request)
+            return upload
+
+    async def is_full(self, upload: Upload) -> bool:
+        """Whether the upload is open though all its bytes are there."""
+        if (upload.state, UploadEvent.FINISH) not in MOVES or upload.length is None:
+            return False
+        if upload.kind is UploadKind.FINAL:
+            return all(chunk.size is not None for chunk in await self.catalog.chunks(upload.id))
+        stored = await self.store.size(upload.id)
+        return stored is not None and upload.offset(stored) == upload.length
+
+    async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
+        """Free everything that only this upload uses; the caller holds its lock.
+
+        The one way in which an upload goes: deleted, expired or refused. A data file that a final still
+        uses stays until that goes, too.
+        """
+        names = await self.catalog.release(upload.id, tombstone_until=tombstone_until)
+        await self.store.remove_export(upload.id)
+        for name in names:
+            await self.remove(name)
+
+    async def remove(self, name: str) -> None:
+        """Remove the files of a leftover that nothing refers to."""
+        await self.store.remove_export(name)
+        await self.store.remove(name)
+        await self.catalog.forget_leftover(name)

@@ -1,0 +1,118 @@
+"""The sweep: what expired goes, and what a crash left undone is done."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from tusd_py import observe
+from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadState
+from tusd_py.service.core import Core
+
+_BATCH = 200
+#: Lock that keeps the sweeps of several workers apart. No upload can have this id.
+_SWEEP_LOCK = ".sweep"
+
+
+@dataclass(slots=True)
+class Swept:
+    """What one sweep did, or would do: ids."""
+
+    expired: list[str] = field(default_factory=list)
+    forgotten: list[str] = field(default_factory=list)
+    finished: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+
+class Sweeper:
+    """Expires, forgets, finishes and tidies up."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def sweep(self) -> Swept:
+        """Do all that is due; nothing when another process is at it.
+
+        An upload that somebody is writing to is left alone, however old it is.
+        """
+        swept = Swept()
+        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as is_held:
+            if is_held:
+                await self._sweep_expired(swept)
+                await self._remove_leftovers(swept)
+        return swept
+
+    async def recover(self) -> Swept:
+        """Finish the uploads of which all bytes are there but whose process died before it could say so.
+
+        Done once at the start: an upload that a hook refused would otherwise come up again and again.
+        """
+        swept = Swept()
+        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as is_held:
+            if is_held:
+                await self._finish_full(swept)
+        return swept
+
+    async def preview(self) -> Swept:
+        """Return what a sweep would do now, without doing it."""
+        swept = Swept()
+        for upload_id in await self._core.catalog.expired(self._core.clock(), limit=2**31):
+            upload = await self._core.catalog.get(upload_id)
+            if upload is not None:
+                due = swept.forgotten if upload.state is UploadState.EXPIRED else swept.expired
+                due.append(upload_id)
+        swept.removed = await self._core.catalog.removable()
+        swept.finished = [upload.id async for upload in self._full()]
+        return swept
+
+    async def _sweep_expired(self, swept: Swept) -> None:
+        seen: set[str] = set()
+        while True:
+            due = await self._core.catalog.expired(self._core.clock(), limit=_BATCH + len(seen))
+            fresh = [upload_id for upload_id in due if upload_id not in seen]
+            if not fresh:
+                return
+            for upload_id in fresh:
+                seen.add(upload_id)
+                await self._expire(upload_id, swept)
+
+    async def _expire(self, upload_id: str, swept: Swept) -> None:
+        core = self._core
+        async with core.locker.hold_if_free(upload_id) as is_held:
+            upload = await core.catalog.get(upload_id) if is_held else None
+            now = core.clock()
+            if upload is None or upload.expires_at is None or upload.expires_at > now:
+                return
+            if (upload.state, UploadEvent.FORGET) in MOVES:
+                await core.give_up(upload)
+                swept.forgotten.append(upload_id)
+                return
+            await core.give_up(upload, tombstone_until=now + core.config.tombstone_for_s)
+            swept.expired.append(upload_id)
+            observe.log("UploadExpired", id=upload_id)
+
+    async def _remove_leftovers(self, swept: Swept) -> None:
+        for name in await self._core.catalog.removable():
+            await self._core.remove(name)
+            swept.removed.append(name)
+
+    async def _finish_full(self, swept: Swept) -> None:
+        async for upload in self._full():
+            async with self._core.locker.hold_if_free(upload.id) as is_held:
+                current = await self._core.catalog.get(upload.id) if is_held else None
+                if current is None or not await self._core.is_full(current):
+                    continue
+                try:
+                    await self._core.finish(current, None)
+                except Exception:  # a hook that refuses this one must not keep the others waiting
+                    observe.LOGGER.exception("UploadNotFinished", extra={"fields": {"id": upload.id}})
+                    continue
+                swept.finished.append(upload.id)
+
+    async def _full(self) -> AsyncIterator[Upload]:
+        after = ""
+        while uploads := await self._core.catalog.open_uploads(after=after, limit=_BATCH):
+            for upload in uploads:
+                if await self._core.is_full(upload):
+                    yield upload
+            after = uploads[-1].id

@@ -1,0 +1,42 @@
+"""Reading complete uploads back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from io import RawIOBase
+
+from tusd_py.model.upload import Upload
+from tusd_py.service.core import Caller, Core
+from tusd_py.service.uploads import Uploads
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of ``size`` bytes of a data file, from byte ``start`` on."""
+
+    data_file: str
+    start: int
+    size: int
+
+
+class Reading:
+    """Where the bytes of an upload are. Needs no lock: what is complete does not change."""
+
+    def __init__(self, core: Core, uploads: Uploads) -> None:
+        self._core = core
+        self._uploads = uploads
+
+    async def complete_upload(self, upload_id: str, caller: Caller) -> Upload:
+        """Return the upload, finished if all its bytes are there. Raises UploadNotFound, UploadExpired."""
+        return (await self._uploads.look(upload_id, caller)).upload
+
+    async def segments(self, upload: Upload) -> list[Segment]:
+        """Return the runs of data files that make up a complete upload, in order."""
+        chunks = await self._core.catalog.chunks(upload.id)
+        if not chunks:
+            return [Segment(upload.id, 0, upload.length or 0)]
+        return [Segment(chunk.data_file, chunk.start, chunk.size or 0) for chunk in chunks]
+
+    def open(self, data_file: str) -> RawIOBase:
+        """Open a data file. It stays readable even when the upload is deleted meanwhile."""
+        return self._core.store.open(data_file)

@@ -1,0 +1,1 @@
+"""Data stores: where the bytes of uploads are."""

@@ -1,0 +1,207 @@
+"""Uploads as files in one directory, laid out as tusd lays it out.
+
+``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export. Bytes are always written
+at an explicit place, never appended: what a dead writer left behind cannot shift what follows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from io import RawIOBase
+from pathlib import Path
+from typing import TypeVar
+
+from tusd_py.model.body import Body, Hash, Received, StopSignal
+from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
+from tusd_py.store.base import Adopted, DataStore
+from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
+
+_T = TypeVar("_T")
+_BLOCK = 1 << 20
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
+
+
+class FileStore(DataStore):
+    """Data files in ``directory``, with the permission bits ``file_mode`` before umask."""
+
+    def __init__(self, directory: Path, *, file_mode: int = 0o664) -> None:
+        self._directory = str(directory.resolve())
+        self._file_mode = file_mode
+        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="tusd-py-store")
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    async def _in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+
+    async def create(self, upload: Upload) -> None:
+        await self._in_thread(self._create, upload)
+
+    def _create(self, upload: Upload) -> None:
+        path = self._path(upload.id)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _OPEN, self._file_mode))
+        try:
+            self._export(upload, ())
+        except OSError:
+            with suppress(OSError):
+                os.unlink(path)
+            raise
+
+    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+        await self._in_thread(self._export, upload, chunks)
+
+    def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
+        path = self._path(upload.id)
+        info_path = f"{path}.info"
+        data = format_info(upload, chunks, data_path=path, info_path=info_path)
+        # One writer at a time holds the upload's lock, so the temporary name is never shared.
+        temporary = f"{self._directory}/.{upload.id}.info.new"
+        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN
+        try:
+            with os.fdopen(os.open(temporary, flags, self._file_mode), "wb") as file:
+                file.write(data)
+            os.rename(temporary, info_path)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    async def size(self, name: str) -> int | None:
+        try:
+            return os.stat(self._path(name), follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return None
+
+    async def write(
+        self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
+    ) -> Received:
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
+        finally:
+            os.close(fd)
+
+    async def truncate(self, name: str, size: int) -> None:
+        await self._in_thread(os.truncate, self._path(name), size)
+
+    async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
+        await self._in_thread(self._digest, name, start, stop, taken)
+
+    def _digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
+        block = memoryview(bytearray(min(_BLOCK, max(stop - start, 1))))
+        with self.open(name) as file:
+            file.seek(start)
+            left = stop - start
+            while left and (count := file.readinto(block[: min(left, _BLOCK)])):
+                taken.update(block[:count])
+                left -= count
+
+    async def sync(self, name: str) -> None:
+        await self._in_thread(self._sync, name)
+
+    def _sync(self, name: str) -> None:
+        for path, flags in ((self._path(name), os.O_WRONLY), (self._directory, os.O_RDONLY | os.O_DIRECTORY)):
+            fd = os.open(path, flags | _OPEN)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+
+    async def remove(self, name: str) -> None:
+        await self._in_thread(_unlink, self._path(name))
+
+    async def remove_export(self, name: str) -> None:
+        await self._in_thread(_unlink, f"{self._path(name)}.info")
+
+    def open(self, name: str) -> RawIOBase:
+        fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
+        return os.fdopen(fd, "rb", buffering=0)
+
+    async def adopt(self, upload_id: str) -> Adopted | None:
+        info = self._read_info(upload_id)
+        if info is None:
+            return None
+        return self._adopt_final(upload_id, info) if info.partial_ids else self._adopt_data(upload_id, info)
+
+    def _read_info(self, upload_id: str) -> Info | None:
+        try:
+            fd = os.open(f"{self._path(upload_id)}.info", os.O_RDONLY | os.O_NONBLOCK | _OPEN)
+        except OSError:
+            return None
+        with os.fdopen(fd, "rb") as file:
+            data = file.read(MAX_INFO_BYTES + 1)
+        return parse_info(data, upload_id=upload_id) if len(data) <= MAX_INFO_BYTES else None
+
+    def _adopt_data(self, upload_id: str, info: Info) -> Adopted | None:
+        """Adopt an upload with a data file of its own: any of tusd's, and all of ours but finals."""
+        try:
+            found = os.stat(self._path(upload_id), follow_symlinks=False)
+        except OSError:
+            return None
+        if not stat.S_ISREG(found.st_mode) or (info.length is not None and found.st_size > info.length):
+            return None
+        is_complete = found.st_size == info.length
+        upload = Upload(
+            id=upload_id,
+            # A final that tusd made is one plain file; as such it is complete and takes no PATCH.
+            kind=info.kind,
+            state=UploadState.COMPLETE if is_complete else UploadState.OPEN,
+            length=info.length,
+            user=info.user,
+            metadata=info.metadata,
+            concat_header="partial" if info.kind is UploadKind.PARTIAL else info.concat_header,
+            created_at=found.st_mtime,
+            completed_at=found.st_mtime if is_complete else None,
+        )
+        if info.kind is not UploadKind.FINAL:
+            return Adopted(upload)
+        chunk = UploadChunk(upload_id=upload_id, position=0, size=found.st_size, data_file=upload_id)
+        return Adopted(upload, (chunk,)) if is_complete else None
+
+    def _adopt_final(self, upload_id: str, info: Info) -> Adopted | None:
+        """Adopt a final from its list of partials; None when a piece of it is missing or not whole."""
+        if os.path.lexists(self._path(upload_id)):
+            return self._adopt_data(upload_id, info)
+        chunks: list[UploadChunk] = []
+        for position, partial_id in enumerate(info.partial_ids):
+            try:
+                found = os.stat(self._path(partial_id), follow_symlinks=False)
+            except OSError:
+                return None
+            if not stat.S_ISREG(found.st_mode):
+                return None
+            chunks.append(
+                UploadChunk(
+                    upload_id=upload_id,
+                    position=position,
+                    size=found.st_size,
+                    data_file=partial_id,
+                    source_id=partial_id,
+                )
+            )
+        if info.length is None or sum(chunk.size or 0 for chunk in chunks) != info.length:
+            return None
+        now = os.stat(f"{self._path(upload_id)}.info").st_mtime
+        upload = Upload(
+            id=upload_id,
+            kind=UploadKind.FINAL,
+            state=UploadState.COMPLETE,
+            length=info.length,
+            user=info.user,
+            metadata=info.metadata,
+            concat_header=info.concat_header or "final;" + " ".join(info.partial_ids),
+            created_at=now,
+            completed_at=now,
+        )
+        return Adopted(upload, tuple(chunks))
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

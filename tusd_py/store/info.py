@@ -1,0 +1,112 @@
+"""The ``<id>.info`` file: tusd's JSON description of an upload, both ways.
+
+Written for people's scripts and for tusd itself; read only when the catalog does not know an upload.
+The keys are tusd's and so is their order. Two keys are ours: ``User``, without which a lost catalog
+would open everybody's uploads to everybody, and ``ConcatHeader``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tusd_py.model.upload import Upload, UploadChunk, UploadKind, is_upload_id
+
+#: Larger files are no descriptions of uploads; reading one must not take the memory away.
+MAX_INFO_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Info:
+    """What an ``.info`` file says, checked. ``length`` is None while deferred."""
+
+    length: int | None
+    metadata: dict[str, bytes]
+    kind: UploadKind
+    partial_ids: tuple[str, ...]
+    user: str | None
+    concat_header: str | None
+
+
+def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str, info_path: str) -> bytes:
+    """Write the description of ``upload``; ``chunks`` are those of a final."""
+    partial_ids = [chunk.source_id for chunk in chunks if chunk.source_id is not None]
+    fields: dict[str, Any] = {
+        "ID": upload.id,
+        "Size": upload.length or 0,
+        "SizeIsDeferred": upload.length is None,
+        "Offset": 0,
+        # tusd keeps text; bytes that are no UTF-8 become U+FFFD there as here.
+        "MetaData": {key: value.decode(errors="replace") for key, value in sorted(upload.metadata.items())},
+        "IsPartial": upload.kind is UploadKind.PARTIAL,
+        "IsFinal": upload.kind is UploadKind.FINAL,
+        "PartialUploads": partial_ids or None,
+        "Storage": {"InfoPath": info_path, "Path": data_path, "Type": "filestore"},
+    }
+    if upload.user is not None:
+        fields["User"] = upload.user
+    if upload.kind is UploadKind.FINAL and upload.concat_header is not None:
+        fields["ConcatHeader"] = upload.concat_header
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def parse_info(data: bytes, *, upload_id: str) -> Info | None:
+    """Read an ``.info`` file that anybody may have written; None unless it is one of ``upload_id``.
+
+    Keys match without regard to case and unknown ones are ignored, as in tusd. The paths in
+    ``Storage`` are not believed: a directory may have been moved, and no file may point elsewhere.
+    """
+    try:
+        loaded = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(loaded, dict):
+        return None
+    fields = {key.lower(): value for key, value in loaded.items()}
+    size, metadata = fields.get("size"), fields.get("metadata") or {}
+    partial_ids = fields.get("partialuploads") or []
+    user, concat_header = fields.get("user"), fields.get("concatheader")
+    if (
+        fields.get("id") != upload_id
+        or not _is_size(size)
+        or not _is_text_map(metadata)
+        or not (isinstance(partial_ids, list) and all(_is_id(item) for item in partial_ids))
+        or not isinstance(user, str | None)
+        or not _is_header_text(concat_header)
+    ):
+        return None
+    return Info(
+        length=None if fields.get("sizeisdeferred") is True else size,
+        metadata={key: value.encode(errors="replace") for key, value in metadata.items()},
+        kind=_kind(is_partial=fields.get("ispartial") is True, is_final=fields.get("isfinal") is True),
+        partial_ids=tuple(partial_ids),
+        user=user,
+        concat_header=concat_header,
+    )
+
+
+def _kind(*, is_partial: bool, is_final: bool) -> UploadKind:
+    if is_final:
+        return UploadKind.FINAL
+    return UploadKind.PARTIAL if is_partial else UploadKind.SINGLE
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and is_upload_id(value)
+
+
+def _is_header_text(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())
+
+
+def _is_text_map(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(text, str) and key and key.isascii() and key.isprintable() and not set(key) & {" ", ","}
+        for key, text in value.items()
+    )
