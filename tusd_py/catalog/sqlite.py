@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
+import asyncio
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
-
-import aiosqlite
-from aiosqlite import Connection
 
 from tusd_py.catalog.base import Catalog
 from tusd_py.catalog.rows import CHUNK_COLUMNS, COLUMNS, chunk_row, upload_of, upload_row
@@ -42,15 +40,20 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(self, reader: Connection, writer: Writer) -> None:
+    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
+        # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
+        # and a visit to a thread costs several times as much. Sweeps read in the writer's thread instead.
         self._reader = reader
         self._writer = writer
 
-    async def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        return list(await self._reader.execute_fetchall(sql, parameters))
+    def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        return self._reader.execute(sql, parameters).fetchall()
+
+    async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        return await self._writer.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def get(self, upload_id: str) -> Upload | None:
-        rows = await self._rows(f"SELECT {COLUMNS} FROM uploads WHERE id = ?", upload_id)  # noqa: S608
+        rows = self._rows(f"SELECT {COLUMNS} FROM uploads WHERE id = ?", upload_id)  # noqa: S608
         return upload_of(rows[0]) if rows else None
 
     async def insert(
@@ -60,29 +63,29 @@ class SqliteCatalog(Catalog):
             await self._writer.execute(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
-        async def job(connection: Connection) -> None:
-            await connection.execute(_INSERT_UPLOAD, upload_row(upload))
-            await connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(_INSERT_UPLOAD, upload_row(upload))
+            connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
 
         await self._writer.run(job, durable=durable)
 
     async def insert_final(
         self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
     ) -> Upload:
-        async def job(connection: Connection) -> Upload:
-            await connection.execute(_INSERT_UPLOAD, upload_row(final))
-            await connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
-            ((missing,),) = await connection.execute_fetchall(_COUNT_MISSING, (final.id,))
+        def job(connection: sqlite3.Connection) -> Upload:
+            connection.execute(_INSERT_UPLOAD, upload_row(final))
+            connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
+            ((missing,),) = connection.execute(_COUNT_MISSING, (final.id,))
             if missing:
                 raise UploadNotFound
-            await connection.execute(_FILL_SIZES, (final.id,))
-            length = await _set_final_length(connection, final.id, max_size)
+            connection.execute(_FILL_SIZES, (final.id,))
+            length = _set_final_length(connection, final.id, max_size)
             return replace(final, length=length)
 
         return await self._writer.run(job, durable=durable)
 
     async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        rows = await self._rows(
+        rows = self._rows(
             f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
             upload_id,
         )
@@ -99,13 +102,13 @@ class SqliteCatalog(Catalog):
         ]
 
     async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
-        async def job(connection: Connection) -> None:
-            await connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, upload_id))
-            finals = await connection.execute_fetchall(
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, upload_id))
+            finals = connection.execute(
                 "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL", (upload_id,)
             )
             for (final_id,) in finals:
-                await _set_final_length(connection, final_id, max_size)
+                _set_final_length(connection, final_id, max_size)
 
         await self._writer.run(job)
 
@@ -129,55 +132,53 @@ class SqliteCatalog(Catalog):
             await self._writer.execute(sql, row, durable=durable)
             return []
 
-        async def job(connection: Connection) -> list[str]:
-            await connection.execute(sql, row)
-            waiting = await connection.execute_fetchall(
+        def job(connection: sqlite3.Connection) -> list[str]:
+            connection.execute(sql, row)
+            waiting = connection.execute(
                 "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL", (upload.id,)
             )
-            await connection.execute(
+            connection.execute(
                 "UPDATE chunks SET size = ? WHERE source_id = ? AND size IS NULL", (upload.length, upload.id)
             )
-            return await _filled_finals(connection, [row[0] for row in waiting])
+            return _filled_finals(connection, [row[0] for row in waiting])
 
         return await self._writer.run(job, durable=durable)
 
     async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
-        async def job(connection: Connection) -> list[str]:
-            rows = await connection.execute_fetchall(
-                "SELECT data_file FROM chunks WHERE upload_id = ?", (upload_id,)
-            )
-            await connection.execute("DELETE FROM chunks WHERE upload_id = ?", (upload_id,))
+        def job(connection: sqlite3.Connection) -> list[str]:
+            rows = connection.execute("SELECT data_file FROM chunks WHERE upload_id = ?", (upload_id,))
+            connection.execute("DELETE FROM chunks WHERE upload_id = ?", (upload_id,))
             if tombstone_until is None:
-                await connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+                connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
             else:
-                await connection.execute(
+                connection.execute(
                     "UPDATE uploads SET state = 'expired', expires_at = ? WHERE id = ?",
                     (tombstone_until, upload_id),
                 )
-            await connection.execute("INSERT OR IGNORE INTO leftovers VALUES (?)", (upload_id,))
+            connection.execute("INSERT OR IGNORE INTO leftovers VALUES (?)", (upload_id,))
             names = {upload_id, *(row[0] for row in rows)}
-            return [name for name in names if await _is_removable(connection, name)]
+            return [name for name in names if _is_removable(connection, name)]
 
         return await self._writer.run(job, durable=True)
 
     async def is_leftover(self, name: str) -> bool:
-        return bool(await self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
+        return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
 
     async def removable(self) -> list[str]:
-        rows = await self._rows(f"SELECT name FROM leftovers WHERE {_UNREFERENCED}")  # noqa: S608
+        rows = await self._rows_in_thread(f"SELECT name FROM leftovers WHERE {_UNREFERENCED}")  # noqa: S608
         return [row[0] for row in rows]
 
     async def forget_leftover(self, name: str) -> None:
         await self._writer.execute("DELETE FROM leftovers WHERE name = ?", (name,))
 
     async def expired(self, now: float, *, limit: int) -> list[str]:
-        rows = await self._rows(
+        rows = await self._rows_in_thread(
             "SELECT id FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
         )
         return [row[0] for row in rows]
 
     async def open_uploads(self, *, after: str, limit: int) -> list[Upload]:
-        rows = await self._rows(
+        rows = await self._rows_in_thread(
             f"SELECT {COLUMNS} FROM uploads WHERE state = 'open' AND id > ? AND length IS NOT NULL"  # noqa: S608
             " ORDER BY id LIMIT ?",
             after,
@@ -187,12 +188,12 @@ class SqliteCatalog(Catalog):
 
     async def close(self) -> None:
         await self._writer.close()
-        await self._reader.close()
+        self._reader.close()
 
 
-async def _set_final_length(connection: Connection, final_id: str, max_size: int | None) -> int | None:
+def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:
     """Set a final's length from its partials' lengths; None while one of them is not known."""
-    rows = await connection.execute_fetchall(
+    rows = connection.execute(
         "SELECT coalesce(chunks.size, uploads.length) FROM chunks"
         " LEFT JOIN uploads ON uploads.id = chunks.source_id WHERE chunks.upload_id = ?",
         (final_id,),
@@ -201,19 +202,19 @@ async def _set_final_length(connection: Connection, final_id: str, max_size: int
     length = None if None in sizes else sum(sizes)
     if length is not None and max_size is not None and length > max_size:
         raise MaxSizeExceeded(max_size=max_size)
-    await connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, final_id))
+    connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, final_id))
     return length
 
 
-async def _filled_finals(connection: Connection, final_ids: list[str]) -> list[str]:
-    filled = await connection.execute_fetchall(_FILLED.format(ids=",".join("?" * len(final_ids))), final_ids)
+def _filled_finals(connection: sqlite3.Connection, final_ids: list[str]) -> list[str]:
+    filled = connection.execute(_FILLED.format(ids=",".join("?" * len(final_ids))), final_ids)
     pairs = [(total, final_id) for final_id, total in filled]
-    await connection.executemany("UPDATE uploads SET length = ? WHERE id = ?", pairs)
+    connection.executemany("UPDATE uploads SET length = ? WHERE id = ?", pairs)
     return [final_id for _, final_id in pairs]
 
 
-async def _is_removable(connection: Connection, name: str) -> bool:
-    rows = await connection.execute_fetchall(
+def _is_removable(connection: sqlite3.Connection, name: str) -> bool:
+    rows = connection.execute(
         f"SELECT 1 FROM leftovers WHERE name = ? AND {_UNREFERENCED}",  # noqa: S608
         (name,),
     )
@@ -227,49 +228,43 @@ async def open_catalog(file: Path) -> SqliteCatalog:
         OSError, sqlite3.Error: The file cannot be opened or is no database.
         ValueError: It was made by a newer version of this program.
     """
-    writer = await _connect(file)
+    return await asyncio.to_thread(_open, file)
+
+
+def _open(file: Path) -> SqliteCatalog:
+    writer = _connect(file)
     try:
-        await _migrate(writer)
-        reader = await _connect(file)
+        _migrate(writer)
+        reader = _connect(file)
     except BaseException:
-        await writer.close()
+        writer.close()
         raise
     return SqliteCatalog(reader, Writer(writer))
 
 
-async def _connect(file: Path) -> Connection:
-    # IMMEDIATE: a transaction that begins by writing has the write lock, so it cannot fail later.
-    connection = await aiosqlite.connect(file, isolation_level="IMMEDIATE")
-    _close_with_interpreter(connection)
-    for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "synchronous = NORMAL"):
-        await connection.execute(f"PRAGMA {pragma}")
+def _connect(file: Path) -> sqlite3.Connection:
+    # Each connection is used by one thread at a time, though not always by the one that made it.
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "synchronous = NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _close_with_interpreter(connection: Connection) -> None:
-    """Let the interpreter exit although nobody closed the connection.
-
-    Its thread is no daemon, and an application that mounts ours may never run our lifespan.
-    """
-
-    def wait() -> None:
-        threading.main_thread().join()
-        connection.stop()
-
-    threading.Thread(target=wait, name="tusd-py-catalog-exit", daemon=True).start()
-
-
-async def _migrate(connection: Connection) -> None:
-    await connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
     try:
-        ((version,),) = await connection.execute_fetchall("PRAGMA user_version")
+        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
         if version > len(MIGRATIONS):
             raise ValueError("the catalog was made by a newer version of tusd-py")
         for migration in MIGRATIONS[version:]:
             for statement in migration:
-                await connection.execute(statement)
-        await connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        await connection.commit()
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
     except BaseException:
-        await connection.rollback()
+        connection.execute("ROLLBACK")
         raise

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
-
-from aiosqlite import Connection
 
 from tusd_py.errors import StorageFull, UploadError
 
@@ -17,113 +16,96 @@ _T = TypeVar("_T")
 Parameters = Sequence[str | int | float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class _Statement:
-    """A single statement; those with the same text run as one ``executemany``."""
-
-    sql: str
-    parameters: Parameters
-    durable: bool
-    done: asyncio.Future[None]
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Job:
-    """Several statements that belong together and may be refused halfway."""
+    """Statements that belong together, and what became of them."""
 
-    run: Callable[[Connection], Awaitable[Any]]
+    run: Callable[[sqlite3.Connection], Any]
     durable: bool
     done: asyncio.Future[Any]
+    outcome: Any = None
 
 
 class Writer:
-    """Takes statements and jobs; commits everything that waits at the same moment as one transaction.
+    """Commits everything that waits at the same moment as one transaction.
 
-    Fifty concurrent creations thus cost one commit, and a lone one costs no waiting.
+    Fifty concurrent creations thus cost one commit and one visit to the thread, and a lone one waits for
+    nobody.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._statements: list[_Statement] = []
+        # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-catalog")
         self._jobs: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
         self._is_durable = False
 
     async def execute(self, sql: str, parameters: Parameters, *, durable: bool = False) -> None:
         """Run one statement; return when it is committed."""
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._statements.append(_Statement(sql, parameters, durable, done))
-        self._wake()
-        await done
+        await self.run(lambda connection: connection.execute(sql, parameters), durable=durable)
 
-    async def run(self, job: Callable[[Connection], Awaitable[_T]], *, durable: bool = False) -> _T:
-        """Run ``job`` by itself within a transaction; return its result when it is committed.
+    async def run(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
+        """Run ``job`` in the thread, by itself within a transaction; return its result when it is committed.
 
-        An UploadError that it raises undoes what it did, and only that.
+        With ``durable`` the commit survives a power cut. An UploadError that the job raises undoes what it
+        did, and only that.
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(job, durable, done))
-        self._wake()
+        if self._task is None:
+            self._task = asyncio.create_task(self._drain())
         return await done
 
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
         if self._task is not None:
             await self._task
-        await self._connection.close()
-
-    def _wake(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._drain())
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        self._thread.shutdown()
 
     async def _drain(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            while self._statements or self._jobs:
-                statements, self._statements = self._statements, []
+            while self._jobs:
                 jobs, self._jobs = self._jobs, []
-                await self._commit(statements, jobs)
+                try:
+                    await loop.run_in_executor(self._thread, self._commit, jobs)
+                except Exception as error:
+                    for job in jobs:
+                        _settle(job, _translate(error))
+                else:
+                    for job in jobs:
+                        _settle(job, job.outcome)
         finally:
             self._task = None
 
-    async def _commit(self, statements: list[_Statement], jobs: list[_Job]) -> None:
-        waiting: list[_Statement | _Job] = [*statements, *jobs]
+    def _commit(self, jobs: Sequence[_Job]) -> None:
         try:
-            await self._set_durable(any(item.durable for item in waiting))
-            if jobs:  # a job may read before it writes, so it needs the write lock from its start
-                await self._connection.execute("BEGIN IMMEDIATE")
-            for sql in dict.fromkeys(statement.sql for statement in statements):
-                rows = [statement.parameters for statement in statements if statement.sql == sql]
-                await self._connection.executemany(sql, rows)
-            outcomes = [await self._run_job(job) for job in jobs]
-            await self._connection.commit()
-        except Exception as error:
+            self._set_durable(any(job.durable for job in jobs))
+            # Jobs may read before they write, so they need the write lock from the start.
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._run_job(job)
+            self._connection.execute("COMMIT")
+        except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
-                await self._connection.rollback()
-            for item in waiting:
-                _fail(item.done, _translate(error))
-            return
-        for statement in statements:
-            _succeed(statement.done, None)
-        for job, outcome in zip(jobs, outcomes, strict=True):
-            if isinstance(outcome, UploadError):
-                _fail(job.done, outcome)
-            else:
-                _succeed(job.done, outcome)
+                self._connection.execute("ROLLBACK")
+            raise
 
-    async def _run_job(self, job: _Job) -> Any:
-        await self._connection.execute("SAVEPOINT job")
+    def _run_job(self, job: _Job) -> None:
+        self._connection.execute("SAVEPOINT job")
         try:
-            outcome = await job.run(self._connection)
+            job.outcome = job.run(self._connection)
         except UploadError as refusal:
-            await self._connection.execute("ROLLBACK TO job")
-            outcome = refusal
-        await self._connection.execute("RELEASE job")
-        return outcome
+            self._connection.execute("ROLLBACK TO job")
+            job.outcome = refusal
+        self._connection.execute("RELEASE job")
 
-    async def _set_durable(self, durable: bool) -> None:
+    def _set_durable(self, durable: bool) -> None:
         """In WAL mode NORMAL survives the death of the process, FULL a power cut as well."""
         if durable is not self._is_durable:
-            await self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._is_durable = durable
 
 
@@ -133,11 +115,10 @@ def _translate(error: Exception) -> Exception:
     return error
 
 
-def _fail(done: asyncio.Future[Any], error: Exception) -> None:
-    if not done.done():  # the request may have been cancelled meanwhile
-        done.set_exception(error)
-
-
-def _succeed(done: asyncio.Future[Any], result: Any) -> None:
-    if not done.done():
-        done.set_result(result)
+def _settle(job: _Job, outcome: Any) -> None:
+    if job.done.done():  # the request was cancelled meanwhile
+        return
+    if isinstance(outcome, Exception):
+        job.done.set_exception(outcome)
+    else:
+        job.done.set_result(outcome)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -15,12 +16,21 @@ class Locker(Protocol):
     """
 
     def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
         """Hold the lock of an upload.
 
         Whoever holds it already is asked to stop through the signal it came with, at once and wherever
         it runs. From then on ``stop`` may be asked in the same way by whoever comes next.
+
+        Args:
+            before_asking: Called when somebody holds the lock, before that one is asked to stop. What
+                it raises ends the wait; so a request that has no prospects disturbs nobody.
 
         Raises:
             UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.

@@ -13,7 +13,7 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -62,12 +62,24 @@ class FileLocker(Locker):
             holder.stop.request()
 
     @asynccontextmanager
-    async def hold(self, upload_id: str, stop: StopSignal, *, timeout_s: float) -> AsyncIterator[None]:
+    async def hold(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None = None,
+    ) -> AsyncIterator[None]:
         deadline = asyncio.get_running_loop().time() + timeout_s
-        await self._wait_for_this_process(upload_id, deadline)
+        if upload_id in self._holders:
+            if before_asking is not None:
+                await before_asking()
+            await self._wait_for_this_process(upload_id, deadline)
         self._holders[upload_id] = _Holder(stop)
         try:
             if not _try_lock(self._fd, upload_id):
+                if before_asking is not None:
+                    await before_asking()
                 await self._wait_for_other_processes(upload_id, deadline)
             try:
                 yield

@@ -73,10 +73,15 @@ class Appender:
                 is stored, unless it awaited its checksum.
         """
         core = self._core
-        # Before the lock: a request for another place must not stop a writer that is doing well.
-        await self._check(await core.find(upload_id, caller), offset)
         stop = StopSignal()
-        async with core.locker.hold(upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s):
+
+        async def check() -> None:
+            # A request for another place must not stop a writer that is doing well.
+            await self._check(await core.find(upload_id, caller), offset)
+
+        async with core.locker.hold(
+            upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
+        ):
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
             if length is not None:

@@ -125,8 +125,12 @@ class Uploads:
             UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing is deleted.
         """
         core = self._core
-        await core.find(upload_id, caller)
-        async with core.locker.hold(upload_id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+        async with core.locker.hold(
+            upload_id,
+            StopSignal(),
+            timeout_s=core.config.acquire_lock_timeout_s,
+            before_asking=lambda: core.find(upload_id, caller),  # not for somebody who may not delete it
+        ):
             upload = await core.find(upload_id, caller)
             await core.hooks.terminating(upload, caller.request)
             await core.give_up(upload)
