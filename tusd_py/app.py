@@ -8,18 +8,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py import observe
 from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
 from tusd_py.config import Config
+from tusd_py.errors import UploadNotFound
 from tusd_py.fronts.cors import Cors
 from tusd_py.fronts.downloads import Downloads
 from tusd_py.fronts.shared import COMMON_HEADERS, refusal, route_path
 from tusd_py.fronts.tus import TusFront
 from tusd_py.hooks.callables import CallableHooks, call
 from tusd_py.locks.file import FileLocker
+from tusd_py.service.adoption import adopt_all
 from tusd_py.service.append import Appender
 from tusd_py.service.concat import Concatenation
 from tusd_py.service.core import Core
@@ -47,6 +49,7 @@ class Backends:
         """Finish what waits and let go of everything."""
         self.locker.close()
         await self.catalog.close()
+        self.core.store.close()
 
 
 def _front(config: Config, core: Core) -> TusFront:
@@ -72,7 +75,10 @@ async def open_backends(config: Config) -> Backends:
     except BaseException:
         await catalog.close()
         raise
-    return Backends(config, catalog, locker)
+    backends = Backends(config, catalog, locker)
+    if catalog.is_new:
+        await adopt_all(backends.core)
+    return backends
 
 
 class UploadApp:
@@ -97,8 +103,9 @@ class UploadApp:
         elif scope["type"] == "http":
             response = await self._respond(Request(scope, receive))
             await response(scope, receive, send)
-        else:
-            raise ValueError(f"{scope['type']} is not spoken here")
+        else:  # websocket: refused in its own way
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
@@ -168,7 +175,7 @@ class UploadApp:
     async def _route(self, request: Request) -> Response:
         base, path = self.config.base_path, route_path(request.scope)
         if not (path + "/").startswith(base) and request.method != "OPTIONS":
-            return PlainTextResponse("not found\n", 404)
+            raise UploadNotFound
         upload_id = path.removeprefix(base.rstrip("/")).strip("/")
         # A preflight carries no credentials, so nothing may refuse it first.
         if request.method != "OPTIONS" and self.config.on_incoming_request is not None:

@@ -249,6 +249,27 @@ class StorageFull(UploadError):
         super().__init__("no space left to store the upload, try again later")
 
 
+class RangeNotSatisfiable(UploadError):
+    """No byte of the upload is in the ranges that a download asks for."""
+
+    code = "ERR_INVALID_RANGE"
+    status = 416
+
+    def __init__(self, *, content_range: str) -> None:
+        super().__init__(f"no requested range lies within the upload ({content_range})")
+        self.content_range = content_range
+
+
+class PreconditionFailed(UploadError):
+    """A condition of a download (``If-Match``, ``If-Unmodified-Since``) does not hold."""
+
+    code = "ERR_PRECONDITION_FAILED"
+    status = 412
+
+    def __init__(self) -> None:
+        super().__init__("the upload is not the one that If-Match or If-Unmodified-Since names")
+
+
 class UploadIncomplete(UploadError):
     """A download of an upload that is not complete."""
 

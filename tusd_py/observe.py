@@ -23,12 +23,21 @@ class _Lines(logging.Formatter):
     def __init__(self, form: Literal["text", "json"]) -> None:
         super().__init__()
         self._form = form
+        self._second = 0
+        self._stamp = ""
+
+    def _time(self, created: float) -> str:
+        """Return the time of a record; made once a second, because it costs more than all the rest."""
+        if int(created) != self._second:
+            self._second = int(created)
+            self._stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(created))
+        return self._stamp
 
     def format(self, record: logging.LogRecord) -> str:
         fields = dict(getattr(record, "fields", {}))
         if record.exc_info:
             fields["error"] = self.formatException(record.exc_info)
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
+        stamp = self._time(record.created)
         if self._form == "json":
             line = {"time": stamp, "level": record.levelname, "msg": record.getMessage(), **fields}
             return json.dumps(line, default=str)
@@ -39,7 +48,7 @@ class _Lines(logging.Formatter):
 
 
 def set_up_logging(form: Literal["text", "json"], *, verbose: bool) -> None:
-    """Send the program's events to stderr; with ``verbose`` each request as well."""
+    """Send the program's events to stderr; with ``verbose`` each request and chunk as well."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(form))
     for name in ("tusd_py", "uvicorn.error"):

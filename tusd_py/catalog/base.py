@@ -18,6 +18,10 @@ class Catalog(Protocol):
     Any method may raise StorageFull (no space for the catalog) or sqlite3's and asyncpg's own errors.
     """
 
+    @property
+    def is_new(self) -> bool:
+        """Whether opening this catalog made it: nothing that the store holds is in it yet."""
+
     async def get(self, upload_id: str) -> Upload | None:
         """Return the upload, tombstones included."""
 
@@ -73,6 +77,9 @@ class Catalog(Protocol):
 
     async def is_leftover(self, name: str) -> bool:
         """Whether an upload of that id was given up and its files may still be there."""
+
+    async def add_leftover(self, name: str) -> None:
+        """Say that a data file belongs to no upload any more, and goes once nothing refers to it."""
 
     async def removable(self) -> list[str]:
         """Return the leftovers whose data file nothing refers to."""

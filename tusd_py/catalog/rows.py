@@ -16,18 +16,36 @@ COLUMNS: Final = (
 CHUNK_COLUMNS: Final = "upload_id, position, size, data_file, start, source_id"
 
 
+def fields(count: int) -> str:
+    """Return SQL for the first ``count`` values of each row that ``json_each`` gives."""
+    return ", ".join(f"json_extract(value, '$[{index}]')" for index in range(count))
+
+
+def _checked(text: str | None) -> str | None:
+    """Return ``text`` if SQLite can keep it and give it back; it would cut it at NUL.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if text is not None:
+        text.encode()
+        if "\0" in text:
+            raise ValueError("text with NUL cannot be kept")
+    return text
+
+
 def upload_row(upload: Upload) -> Parameters:
-    """Return the row of an upload, in the order of COLUMNS."""
+    """Return the row of an upload, in the order of COLUMNS. Raises ValueError: text that cannot be kept."""
     metadata = {key: value.decode("latin-1") for key, value in upload.metadata.items()}
     return (
         upload.id,
         upload.kind.value,
         upload.state.value,
         upload.length,
-        upload.user,
+        _checked(upload.user),
         json.dumps(metadata) if metadata else "{}",
-        upload.metadata_header,
-        upload.concat_header,
+        _checked(upload.metadata_header),
+        _checked(upload.concat_header),
         upload.created_at,
         upload.completed_at,
         upload.expires_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +11,37 @@ from pathlib import Path
 from typing import Any, Final
 
 from tusd_py.catalog.base import Catalog
-from tusd_py.catalog.rows import CHUNK_COLUMNS, COLUMNS, chunk_row, upload_of, upload_row
+from tusd_py.catalog.rows import (
+    CHUNK_COLUMNS,
+    COLUMNS,
+    chunk_of,
+    chunk_row,
+    fields,
+    upload_of,
+    upload_row,
+)
 from tusd_py.catalog.schema import MIGRATIONS
 from tusd_py.catalog.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind
+from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 
-_INSERT_UPLOAD: Final = (
-    f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
-)
-_INSERT_CHUNK: Final = "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) SELECT {fields(12)} FROM json_each(?)"  # noqa: S608
+_INSERT_CHUNKS: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) SELECT {fields(6)} FROM json_each(?)"  # noqa: S608
+_SET_UNVERIFIED: Final = """
+    UPDATE uploads SET unverified_from = json_extract(value, '$[1]')
+    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]')
+"""
+_RENEW: Final = """
+    UPDATE uploads SET expires_at = json_extract(value, '$[1]')
+    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state = 'open'
+"""
+_COMPLETE: Final = """
+    UPDATE uploads SET state = 'complete', unverified_from = NULL,
+        completed_at = json_extract(value, '$[1]'), expires_at = json_extract(value, '$[2]')
+    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state = 'open'
+"""
+_ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers SELECT json_extract(value, '$[0]') FROM json_each(?)"
+_FORGET: Final = "DELETE FROM leftovers WHERE name IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
 #: A final whose pieces are all there, and their sum.
 _FILLED: Final = """
     SELECT upload_id, sum(size) FROM chunks WHERE upload_id IN ({ids})
@@ -40,11 +62,16 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
+    def __init__(self, reader: sqlite3.Connection, writer: Writer, *, is_new: bool) -> None:
+        self._is_new = is_new
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
         # and a visit to a thread costs several times as much. Sweeps read in the writer's thread instead.
         self._reader = reader
         self._writer = writer
+
+    @property
+    def is_new(self) -> bool:
+        return self._is_new
 
     def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
         return self._reader.execute(sql, parameters).fetchall()
@@ -60,12 +87,11 @@ class SqliteCatalog(Catalog):
         self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
     ) -> None:
         if not chunks:
-            await self._writer.execute(_INSERT_UPLOAD, upload_row(upload), durable=durable)
+            await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
         def job(connection: sqlite3.Connection) -> None:
-            connection.execute(_INSERT_UPLOAD, upload_row(upload))
-            connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
+            _insert(connection, upload, chunks)
 
         await self._writer.run(job, durable=durable)
 
@@ -73,8 +99,7 @@ class SqliteCatalog(Catalog):
         self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
     ) -> Upload:
         def job(connection: sqlite3.Connection) -> Upload:
-            connection.execute(_INSERT_UPLOAD, upload_row(final))
-            connection.executemany(_INSERT_CHUNK, [chunk_row(chunk) for chunk in chunks])
+            _insert(connection, final, chunks)
             ((missing,),) = connection.execute(_COUNT_MISSING, (final.id,))
             if missing:
                 raise UploadNotFound
@@ -89,64 +114,44 @@ class SqliteCatalog(Catalog):
             f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
             upload_id,
         )
-        return [
-            UploadChunk(
-                upload_id=row[0],
-                position=row[1],
-                size=row[2],
-                data_file=row[3],
-                start=row[4],
-                source_id=row[5],
-            )
-            for row in rows
-        ]
+        return [chunk_of(row) for row in rows]
 
     async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
             connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, upload_id))
-            finals = connection.execute(
-                "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL", (upload_id,)
-            )
-            for (final_id,) in finals:
+            for final_id in _waiting_finals(connection, upload_id):
                 _set_final_length(connection, final_id, max_size)
 
         await self._writer.run(job)
 
     async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
-        sql = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
-        await self._writer.execute(sql, (offset, upload_id), durable=durable)
+        await self._writer.put(_SET_UNVERIFIED, (upload_id, offset), durable=durable)
 
     async def renew(self, upload_id: str, expires_at: float) -> None:
-        sql = "UPDATE uploads SET expires_at = ? WHERE id = ? AND state = 'open'"
-        await self._writer.execute(sql, (expires_at, upload_id))
+        await self._writer.put(_RENEW, (upload_id, expires_at))
 
     async def complete(
         self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
     ) -> list[str]:
-        sql = (
-            "UPDATE uploads SET state = 'complete', completed_at = ?, expires_at = ?, unverified_from = NULL"
-            " WHERE id = ? AND state = 'open'"
-        )
-        row = (at, expires_at, upload.id)
+        row = (upload.id, at, expires_at)
         if upload.kind is not UploadKind.PARTIAL:
-            await self._writer.execute(sql, row, durable=durable)
+            await self._writer.put(_COMPLETE, row, durable=durable)
             return []
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            connection.execute(sql, row)
-            waiting = connection.execute(
-                "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL", (upload.id,)
-            )
+            connection.execute(_COMPLETE, (json.dumps([row]),))
+            waiting = _waiting_finals(connection, upload.id)
             connection.execute(
                 "UPDATE chunks SET size = ? WHERE source_id = ? AND size IS NULL", (upload.length, upload.id)
             )
-            return _filled_finals(connection, [row[0] for row in waiting])
+            return _filled_finals(connection, waiting)
 
         return await self._writer.run(job, durable=durable)
 
     async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
         def job(connection: sqlite3.Connection) -> list[str]:
-            rows = connection.execute("SELECT data_file FROM chunks WHERE upload_id = ?", (upload_id,))
+            sql = "SELECT data_file FROM chunks WHERE upload_id = ?"
+            rows = connection.execute(sql, (upload_id,)).fetchall()
             connection.execute("DELETE FROM chunks WHERE upload_id = ?", (upload_id,))
             if tombstone_until is None:
                 connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
@@ -164,12 +169,15 @@ class SqliteCatalog(Catalog):
     async def is_leftover(self, name: str) -> bool:
         return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
 
+    async def add_leftover(self, name: str) -> None:
+        await self._writer.put(_ADD_LEFTOVER, (name,))
+
     async def removable(self) -> list[str]:
         rows = await self._rows_in_thread(f"SELECT name FROM leftovers WHERE {_UNREFERENCED}")  # noqa: S608
         return [row[0] for row in rows]
 
     async def forget_leftover(self, name: str) -> None:
-        await self._writer.execute("DELETE FROM leftovers WHERE name = ?", (name,))
+        await self._writer.put(_FORGET, (name,))
 
     async def expired(self, now: float, *, limit: int) -> list[str]:
         rows = await self._rows_in_thread(
@@ -191,6 +199,19 @@ class SqliteCatalog(Catalog):
         self._reader.close()
 
 
+def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str]:
+    """Return the finals that name the partial and do not have its size yet."""
+    sql = "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL"
+    return [row[0] for row in connection.execute(sql, (partial_id,)).fetchall()]
+
+
+def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
+    """Add an upload and its chunks, unless there is one of that id."""
+    added = connection.execute(_INSERT_UPLOAD, (json.dumps([upload_row(upload)]),)).rowcount
+    if added:
+        connection.execute(_INSERT_CHUNKS, (json.dumps([chunk_row(chunk) for chunk in chunks]),))
+
+
 def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:
     """Set a final's length from its partials' lengths; None while one of them is not known."""
     rows = connection.execute(
@@ -200,8 +221,9 @@ def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: i
     )
     sizes = [row[0] for row in rows]
     length = None if None in sizes else sum(sizes)
-    if length is not None and max_size is not None and length > max_size:
-        raise MaxSizeExceeded(max_size=max_size)
+    largest = MAX_LENGTH if max_size is None else max_size
+    if length is not None and length > largest:
+        raise MaxSizeExceeded(max_size=largest)
     connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, final_id))
     return length
 
@@ -234,12 +256,12 @@ async def open_catalog(file: Path) -> SqliteCatalog:
 def _open(file: Path) -> SqliteCatalog:
     writer = _connect(file)
     try:
-        _migrate(writer)
+        is_new = _migrate(writer)
         reader = _connect(file)
     except BaseException:
         writer.close()
         raise
-    return SqliteCatalog(reader, Writer(writer))
+    return SqliteCatalog(reader, Writer(writer), is_new=is_new)
 
 
 def _connect(file: Path) -> sqlite3.Connection:
@@ -254,7 +276,8 @@ def _connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection) -> bool:
+    """Bring the tables up to date; return whether there were none before."""
     connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
     try:
         ((version,),) = connection.execute("PRAGMA user_version").fetchall()
@@ -268,3 +291,4 @@ def _migrate(connection: sqlite3.Connection) -> None:
     except BaseException:
         connection.execute("ROLLBACK")
         raise
+    return bool(version == 0)

@@ -34,7 +34,7 @@ def _length(scope: Scope) -> int | None:
             return None
         if name == b"content-length" and value.isdigit():
             return int(value)
-    return None if scope.get("http_version", "1.1").startswith("2") else 0
+    return 0 if scope.get("http_version", "1.1") in ("1.0", "1.1") else None
 
 
 class _FastBody:
@@ -101,6 +101,8 @@ class PortableBody:
                     ended = Ended.COMPLETE
                 await writer.take(data[:left])
                 left -= min(left, len(data))
+                if ended is None and stopped.is_over():
+                    ended = stop.reason
         finally:
             if self._pending is not None:
                 self._pending.cancel()
@@ -138,13 +140,20 @@ class _Stopped:
         if not self.future.done():
             self.future.set_result(None)
 
+    def is_over(self) -> bool:
+        """Whether the stop was given so long ago that a body must end although more is at hand."""
+        return self.future.done() and self._loop.time() >= self._deadline
+
     def patience(self) -> float:
         """Seconds that the next event may still take."""
         return max(0.0, min(_GAP_S, self._deadline - self._loop.time()))
 
 
 class _WriteBehind:
-    """Writes blocks in order, in a thread, while the next ones are collected."""
+    """Writes blocks in order, in a thread, while the next ones are collected.
+
+    What was collected is written as soon as the write before it is done, whether or not more arrives.
+    """
 
     def __init__(self, fd: int, offset: int, hashes: Sequence[Hash]) -> None:
         self._fd = fd
@@ -153,42 +162,47 @@ class _WriteBehind:
         self._blocks: list[bytes] = []
         self._size = 0
         self._write: asyncio.Future[None] | None = None
+        self._error: BaseException | None = None
 
     async def take(self, data: bytes) -> None:
-        """Take a block; wait only when too much is waiting already."""
+        """Take a block; wait only when too much waits already. Raises OSError: an earlier write failed."""
+        if self._error is not None:
+            raise self._error
         if data:
             self._blocks.append(data)
             self._size += len(data)
-        if self._write is not None and (self._write.done() or self._size >= _BACKLOG):
-            await self._settle()
         if self._write is None and self._blocks:
             self._start()
+        while self._size >= _BACKLOG and self._write is not None:
+            await asyncio.wait({self._write})
 
     async def finish(self) -> None:
         """Write all that is left; return when no thread touches the file any more."""
-        while self._write is not None or self._blocks:
-            await self._settle()
-            if self._blocks:
-                self._start()
+        cancelled: asyncio.CancelledError | None = None
+        while self._write is not None:
+            try:
+                await asyncio.wait({self._write})
+            except asyncio.CancelledError as error:  # the file must stay open until the thread is done
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        if self._error is not None:
+            raise self._error
 
     def _start(self) -> None:
         blocks, self._blocks, self._size = self._blocks, [], 0
         offset, self._offset = self._offset, self._offset + sum(map(len, blocks))
         loop = asyncio.get_running_loop()
         self._write = loop.run_in_executor(None, _write_all, self._fd, offset, blocks, self._hashes)
+        self._write.add_done_callback(self._written)
 
-    async def _settle(self) -> None:
-        if self._write is None:
-            return
-        write = self._write
-        try:
-            await asyncio.shield(write)
-        except OSError:
+    def _written(self, write: asyncio.Future[None]) -> None:
+        self._write = None
+        self._error = write.exception()
+        if self._error is not None:
             self._blocks, self._size = [], 0  # nothing may follow a hole
-            raise
-        finally:
-            if write.done():
-                self._write = None
+        elif self._blocks:
+            self._start()
 
 
 def _write_all(fd: int, offset: int, blocks: Sequence[bytes], hashes: Sequence[Hash]) -> None:

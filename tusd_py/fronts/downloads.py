@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import RawIOBase
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -12,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tusd_py.errors import UploadIncomplete
+from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
 from tusd_py.fronts.shared import caller_of
 from tusd_py.model.upload import Upload, UploadState
 from tusd_py.protocol.byte_ranges import (
@@ -49,7 +50,7 @@ class Downloads:
         """Answer ``GET`` (RFC 9110: ranges, conditions; RFC 6266: the file name).
 
         Raises:
-            UploadNotFound, UploadExpired, UploadIncomplete.
+            UploadNotFound, UploadExpired, UploadIncomplete, PreconditionFailed, RangeNotSatisfiable.
         """
         upload = await self._reading.complete_upload(upload_id, caller_of(request))
         if upload.state is not UploadState.COMPLETE or upload.length is None:
@@ -66,7 +67,7 @@ class Downloads:
             case Outcome.NOT_MODIFIED:
                 return Response(status_code=304, headers=headers)
             case Outcome.PRECONDITION_FAILED:
-                return Response(status_code=412, headers=headers)
+                raise PreconditionFailed
             case _:
                 pass
         wanted = request.headers.get("range")
@@ -75,7 +76,7 @@ class Downloads:
         try:
             ranges = parse_range(wanted, upload.length)
         except Unsatisfiable as unsatisfiable:
-            return Response(status_code=416, headers={"Content-Range": unsatisfiable.content_range})
+            raise RangeNotSatisfiable(content_range=unsatisfiable.content_range) from None
         headers["Content-Disposition"] = content_disposition(
             upload.metadata.get("filetype"), upload.metadata.get("filename")
         )
@@ -120,46 +121,65 @@ def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:
 
 
 class _FileResponse(Response):
-    """Sends pieces one after the other; by the kernel where the server offers it."""
+    """Sends pieces one after the other; by the kernel where the server offers it.
+
+    All files are open before the first byte is sent: a deletion meanwhile takes none of them away.
+    """
 
     def __init__(
         self, reading: Reading, pieces: Sequence[_Piece], status: int, headers: dict[str, str]
     ) -> None:
         super().__init__(status_code=status, headers=headers)
-        self._reading = reading
         self._pieces = pieces
+        self._files: dict[str, RawIOBase] = {}
+        try:
+            for name in {piece.segment.data_file for piece in pieces if piece.segment is not None}:
+                self._files[name] = reading.open(name)
+        except FileNotFoundError:
+            self._close()
+            raise UploadNotFound from None
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        by_kernel = "http.response.zerocopysend" in scope.get("extensions", {})
-        for piece in self._pieces:
-            if piece.segment is None:
-                await send({"type": "http.response.body", "body": piece.head, "more_body": True})
-            elif by_kernel:
-                await self._send_by_kernel(piece.segment, send)
-            else:
-                await self._send_blocks(piece.segment, send)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_by_kernel(self, segment: Segment, send: Send) -> None:
-        with self._reading.open(segment.data_file) as file:
+        """Send the answer (ASGI)."""
+        send_segment = _send_blocks
+        if "http.response.zerocopysend" in scope.get("extensions", {}):
+            send_segment = _send_by_kernel
+        try:
             await send(
-                {
-                    "type": "http.response.zerocopysend",
-                    "file": file,
-                    "offset": segment.start,
-                    "count": segment.size,
-                    "more_body": True,
-                }
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
             )
+            for piece in self._pieces:
+                if piece.segment is None:
+                    await send({"type": "http.response.body", "body": piece.head, "more_body": True})
+                else:
+                    await send_segment(self._files[piece.segment.data_file], piece.segment, send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._close()
 
-    async def _send_blocks(self, segment: Segment, send: Send) -> None:
-        with self._reading.open(segment.data_file) as file:
-            file.seek(segment.start)
-            left = segment.size
-            while left:
-                block = await run_in_threadpool(file.read, min(left, _BLOCK))
-                if not block:
-                    raise EOFError("a data file is shorter than the catalog says")
-                left -= len(block)
-                await send({"type": "http.response.body", "body": block, "more_body": True})
+
+async def _send_by_kernel(file: RawIOBase, segment: Segment, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.zerocopysend",
+            "file": file,
+            "offset": segment.start,
+            "count": segment.size,
+            "more_body": True,
+        }
+    )
+
+
+async def _send_blocks(file: RawIOBase, segment: Segment, send: Send) -> None:
+    file.seek(segment.start)
+    left = segment.size
+    while left:
+        block = await run_in_threadpool(file.read, min(left, _BLOCK))
+        if not block:
+            raise EOFError("a data file is shorter than the catalog says")
+        left -= len(block)
+        await send({"type": "http.response.body", "body": block, "more_body": True})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from tusd_py import observe
 from tusd_py.errors import (
     MethodNotAllowed,
     OffsetConflict,
+    RangeNotSatisfiable,
     UnsupportedVersion,
     UploadError,
     UploadLocked,
@@ -44,7 +46,8 @@ def creation_url(request: Request, base_path: str, *, behind_proxy: bool) -> str
     Only the path when the client sent no usable ``Host``. What proxies say counts only when the
     settings say that there is a proxy: else anybody could make our answers point elsewhere.
     """
-    path = str(request.scope.get("root_path", "")) + base_path
+    # Decoded by the server, so that it has to be encoded again to be a URL.
+    path = quote(str(request.scope.get("root_path", "")) + base_path, safe="/~!$&'()*+,;=:@")
     scheme, host = str(request.scope.get("scheme", "http")), request.headers.get("host", "")
     if behind_proxy:
         scheme, host = _forwarded(request, scheme, host)
@@ -79,9 +82,9 @@ def _user_name(user: Any) -> str | None:
             name = getattr(user, attribute)
         except (AttributeError, NotImplementedError):  # Starlette's SimpleUser has no identity
             continue
-        if name:
+        if name and str(name).isprintable():
             return str(name)
-    raise TypeError("the authenticated user has neither an identity nor a display_name")
+    raise TypeError("the authenticated user has no identity and no display_name in printable characters")
 
 
 def refusal(error: Exception, *, is_head: bool) -> Response:
@@ -119,6 +122,8 @@ def _refusal_headers(error: UploadError) -> dict[str, str]:
             return {"Retry-After": str(error.retry_after_s)}
         case UnsupportedVersion():
             return {"Tus-Version": VERSION}
+        case RangeNotSatisfiable():
+            return {"Content-Range": error.content_range}
         case MethodNotAllowed():
             return {"Allow": error.allow}
         case UploadRefused():

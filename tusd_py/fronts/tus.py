@@ -87,7 +87,10 @@ class TusFront:
 
         Spec: tus 1.0.0, Headers, X-HTTP-Method-Override: "the actual method MUST be ignored".
         """
-        method = tus.only(request.headers, _METHOD_OVERRIDE) or request.method
+        method = request.method
+        # Not on OPTIONS: a preflight passes without authentication, and must not become anything else.
+        if method != "OPTIONS":
+            method = tus.only(request.headers, _METHOD_OVERRIDE) or method
         endpoints = self._on_upload if upload_id else self._on_root
         endpoint = endpoints.get(method)
         if endpoint is None:
@@ -190,11 +193,12 @@ def _with_reply(response: Response, reply: HookReply | None) -> Response:
     """Add what a finish hook wants the client to get."""
     if reply is None:
         return response
-    if reply.body:
+    status = reply.status or response.status_code
+    if reply.body and reply.status is None and status == 204:
+        status = 200  # a 204 has no body by definition
+    if reply.body and status not in (204, 304):
         kept = {name: value for name, value in response.headers.items() if name != "content-length"}
-        # A 204 has no body by definition, so one with a body becomes a 200.
-        status = 200 if response.status_code == 204 else response.status_code
         response = Response(reply.body, status, headers=kept)
-    response.status_code = reply.status or response.status_code
+    response.status_code = status
     response.headers.update(reply.headers)
     return response

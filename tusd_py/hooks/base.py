@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from tusd_py.model.upload import Upload
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +20,13 @@ class HookReply:
     status: int | None = None  # None: as it would be
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str | bytes = b""
+
+    def __post_init__(self) -> None:
+        if self.status is not None and not 200 <= self.status <= 599:
+            raise ValueError(f"status {self.status} is no final one")
+        for name, value in self.headers.items():
+            if not _TOKEN.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):
+                raise ValueError(f"{name!a} with {value!a} is no header")
 
 
 class Hooks(Protocol):
@@ -32,7 +43,7 @@ class Hooks(Protocol):
         """All bytes of an upload are there and durable as configured.
 
         The upload counts as complete when this returns. If it raises, or the process dies in it, it is
-        called again when a client or the sweep next looks at the upload: at least once, never lost.
+        called again when a client next looks at the upload, or the program starts: at least once, never lost.
         """
 
     async def terminating(self, upload: Upload, request: Any) -> None:

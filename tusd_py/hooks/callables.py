@@ -36,9 +36,7 @@ class CallableHooks(Hooks):
         metadata = await call(self._config.on_upload_create, request, upload)
         if metadata is None:
             return None
-        return {
-            key: value.encode() if isinstance(value, str) else bytes(value) for key, value in metadata.items()
-        }
+        return {key: value.encode() if isinstance(value, str) else value for key, value in metadata.items()}
 
     async def finishing(self, upload: Upload, request: Any) -> HookReply | None:
         """See Hooks."""

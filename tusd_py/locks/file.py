@@ -52,9 +52,14 @@ class FileLocker(Locker):
         self._inbox.open()
 
     def close(self) -> None:
-        """Let go of every lock."""
+        """Let go of every lock; the kernel frees those that are still held."""
         self._inbox.close()
-        os.close(self._fd)
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def _unlock(self, upload_id: str) -> None:
+        if self._fd >= 0:
+            _unlock(self._fd, upload_id)
 
     def _asked(self, upload_id: str) -> None:
         holder = self._holders.get(upload_id)
@@ -84,7 +89,7 @@ class FileLocker(Locker):
             try:
                 yield
             finally:
-                _unlock(self._fd, upload_id)
+                self._unlock(upload_id)
         finally:
             self._leave(upload_id)
 
@@ -97,7 +102,7 @@ class FileLocker(Locker):
         try:
             yield True
         finally:
-            _unlock(self._fd, upload_id)
+            self._unlock(upload_id)
             self._leave(upload_id)
 
     def _leave(self, upload_id: str) -> None:

@@ -7,6 +7,7 @@ to the pipes of all the others. Nothing is kept and nothing is answered: who wai
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import secrets
 from collections.abc import Callable
@@ -29,9 +30,12 @@ class Inbox:
     def open(self) -> None:
         """Make the pipe and listen."""
         self._folder.mkdir(exist_ok=True)
-        os.mkfifo(self._path, 0o660)
+        # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
+        hidden = self._folder / f".{self._path.name}"
+        os.mkfifo(hidden, 0o660)
         # Open for writing as well: with a writer of its own the pipe never reports its end.
-        self._fd = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._fd = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        hidden.rename(self._path)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
     def close(self) -> None:
@@ -47,7 +51,7 @@ class Inbox:
         """Ask every other process to stop writing to the upload; processes that died are tidied away."""
         line = upload_id.encode() + b"\n"
         for path in self._folder.iterdir():
-            if path != self._path:
+            if path != self._path and not path.name.startswith("."):
                 _send(path, line)
 
     def _read(self) -> None:
@@ -64,13 +68,13 @@ class Inbox:
 def _send(path: Path, line: bytes) -> None:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    except OSError:  # ENXIO: nobody reads, its process is dead
-        path.unlink(missing_ok=True)
+    except OSError as error:
+        if error.errno == errno.ENXIO:  # nobody reads: its process is dead
+            path.unlink(missing_ok=True)
         return
     try:
-        with suppress(BlockingIOError):  # full: its reader has enough to do, we ask again soon
+        # Full: its reader has enough to do, we ask again soon. Broken: it ended just now.
+        with suppress(BlockingIOError, BrokenPipeError):
             os.write(fd, line)
     finally:
         os.close(fd)

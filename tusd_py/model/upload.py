@@ -13,6 +13,10 @@ from typing import Final
 #: names that stand beside a data file. Wider than the ids made here, because a directory left by
 #: tusd may hold ids that a hook chose.
 _ID: Final = re.compile(r"[A-Za-z0-9_~!$'()*+,;=@%-][A-Za-z0-9._~!$'()*+,;=@%-]{0,199}", re.ASCII)
+#: Keys of metadata are ASCII without blanks and commas; controls would be header smuggling.
+METADATA_KEY: Final = re.compile(r"[!-+\--~]+", re.ASCII)
+#: Largest upload in bytes: what a signed 64-bit file offset can address.
+MAX_LENGTH: Final = 2**63 - 1
 _RESERVED_SUFFIXES: Final = (".info", ".lock", ".stop")
 
 
@@ -88,8 +92,11 @@ class Upload:
     def __post_init__(self) -> None:
         if not is_upload_id(self.id):
             raise ValueError("not an upload id")
-        if self.length is not None and self.length < 0:
-            raise ValueError(f"length {self.length} is negative")
+        if self.length is not None and not 0 <= self.length <= MAX_LENGTH:
+            raise ValueError(f"length {self.length} is not between 0 and {MAX_LENGTH}")
+        for key, value in self.metadata.items():
+            if not METADATA_KEY.fullmatch(key) or not isinstance(value, bytes):
+                raise ValueError(f"metadata {key!a} cannot be kept: keys are ASCII, values bytes")
 
     def offset(self, stored: int) -> int:
         """How many bytes count, of ``stored`` bytes in the data file: those not awaiting a checksum."""

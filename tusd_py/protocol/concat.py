@@ -64,9 +64,10 @@ def partial_id(url: str, *, creation_url: str) -> str:
     except ValueError:
         raise InvalidConcat(_NAME, f"has a malformed URL: {quote(url)}") from None
     # The scheme is not compared: behind a proxy that ends TLS, clients say https and we see http.
-    if wanted.netloc.lower() != ours.netloc.lower() or not wanted.path.startswith(ours.path):
+    path, our_path = unquote(wanted.path), unquote(ours.path)
+    if wanted.netloc.lower() != ours.netloc.lower() or not path.startswith(our_path):
         raise InvalidConcat(_NAME, f"names an upload that is not below this endpoint: {quote(url)}")
-    upload_id = unquote(wanted.path.removeprefix(ours.path)).strip("/")
+    upload_id = path.removeprefix(our_path).strip("/")
     if not is_upload_id(upload_id):
         raise InvalidConcat(_NAME, f"has a URL that is no upload's: {quote(url)}")
     return upload_id

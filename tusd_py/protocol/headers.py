@@ -8,11 +8,9 @@ import re
 from typing import Final
 
 from tusd_py.errors import MalformedHeader
+from tusd_py.model.upload import MAX_LENGTH
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
-
-#: Largest number of bytes taken from a header: what a signed 64-bit file offset can address.
-MAX_BYTE_COUNT: Final = 2**63 - 1
 
 
 def quote(text: str) -> str:
@@ -38,8 +36,8 @@ def parse_byte_count(name: str, value: str | None, error: type[MalformedHeader] 
         raise error(name, "is required, expected a number of bytes")
     if not _DIGITS.fullmatch(value) or (len(value) > 1 and value[0] == "0"):
         raise error(name, f"must be a number of bytes in plain decimal digits, got {quote(value)}")
-    if len(value) > 19 or int(value) > MAX_BYTE_COUNT:
-        raise error(name, f"must be at most {MAX_BYTE_COUNT}, got {quote(value)}")
+    if len(value) > 19 or int(value) > MAX_LENGTH:
+        raise error(name, f"must be at most {MAX_LENGTH}, got {quote(value)}")
     return int(value)
 
 

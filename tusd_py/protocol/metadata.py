@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from tusd_py.errors import InvalidMetadata
+from tusd_py.model.upload import METADATA_KEY
 from tusd_py.protocol.headers import decode_base64, quote
 
 _NAME: Final = "Upload-Metadata"
-#: Keys are ASCII without blanks and commas; controls would be header smuggling.
-_KEY: Final = re.compile(r"[!-+\--~]+", re.ASCII)
 
 
 def parse_metadata(header: str | None, *, max_bytes: int) -> dict[str, bytes]:
@@ -43,7 +41,7 @@ def parse_metadata(header: str | None, *, max_bytes: int) -> dict[str, bytes]:
 
 def _parse_pair(item: str) -> tuple[str, bytes]:
     key, _, encoded = item.partition(" ")
-    if not _KEY.fullmatch(key):
+    if not METADATA_KEY.fullmatch(key):
         raise InvalidMetadata(_NAME, f"must be 'key base64,key base64', got the item {quote(item)}")
     value = decode_base64(encoded)
     if value is None:

@@ -37,6 +37,8 @@ from .wire import ClientGone, Wire
 
 DRAINABLE = 256 * 1024  # bytes of unread body worth receiving to keep a connection
 
+_BROKEN = frozenset((Ended.STALLED, Ended.MALFORMED, Ended.DISCONNECTED))  # no next request after these
+
 _logger = logging.getLogger("tusd_py.server")
 
 
@@ -54,7 +56,7 @@ class Exchange:
         self._wire = wire
         self._pool = pool
         self._on_end = on_end  # called once: the response is queued and nobody touches the body any more
-        self._awaits_continue = head.expects_continue
+        self._awaits_continue = head.expects_continue and not self.inbox.framing.done
         self._body_taken = False  # the last http.request has been handed out
         self._stop: StopSignal | None = None  # of the running write_body
         self._fast: FastBody | None = None
@@ -209,22 +211,21 @@ class Exchange:
 
     def _may_keep(self) -> bool:
         """Decide, as the response starts, whether the connection can be used again after it."""
-        if self.stopping or not self.head.keep_alive or self.inbox.framing.broken:
+        if self.stopping or not self.head.keep_alive or self.inbox.ended in _BROKEN:
             return False
         if self._awaits_continue:
-            return (
-                False  # the client may or may not send its body: nobody knows where the next request starts
-            )
+            # It may or may not send its body now: nobody can tell where its next request would start.
+            return False
         left = self.inbox.framing.left
         return self.inbox.framing.done or (left is not None and left <= DRAINABLE)
 
     def _ask_for_body(self) -> None:
-        if self._awaits_continue:
-            self._awaits_continue = False
-            if not (
-                self.inbox.buffered or self.inbox.framing.done or self.response.started or self._wire.lost
-            ):
-                self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not self._awaits_continue:
+            return
+        self._awaits_continue = False
+        inbox = self.inbox
+        if not (inbox.buffered or inbox.framing.done or self.response.started or self._wire.lost):
+            self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _write_fast(
         self, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal, sock: socket.socket

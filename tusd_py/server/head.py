@@ -7,6 +7,7 @@ one place that decides where a body ends, and no byte of a body can be taken for
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 import httptools
@@ -15,6 +16,7 @@ from .asgi import Headers
 from .refusal import Refused
 
 _DIGITS = frozenset(b"0123456789")
+_MATTERS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))
 _LONGEST_NUMBER = 18  # digits; more than any disk holds, and always below 2**63
 
 
@@ -31,6 +33,14 @@ class Head:
     keep_alive: bool  # what the client wants
     length: int | None  # bytes of body; None: chunked
     expects_continue: bool
+
+
+class _Framing(NamedTuple):
+    """What the headers say about the body and the connection."""
+
+    length: int | None  # as in Head
+    expects_continue: bool
+    asks_to_close: bool
 
 
 class _Collector:
@@ -77,7 +87,7 @@ def parse(section: bytes, max_headers: int) -> Head:
     version = parser.get_http_version()
     if version not in ("1.0", "1.1"):
         raise Refused(505, "HTTP version not supported")
-    length, expects_continue = _framing(collector.headers, version)
+    framing = _framing(collector.headers, version)
     raw_path, query = _split_target(collector.urls[0])
     return Head(
         method=parser.get_method().decode("ascii"),
@@ -86,9 +96,9 @@ def parse(section: bytes, max_headers: int) -> Head:
         query=query,
         version=version,
         headers=collector.headers,
-        keep_alive=version == "1.1" and parser.should_keep_alive() and not _asks_to_close(collector.headers),
-        length=length,
-        expects_continue=expects_continue and version == "1.1",
+        keep_alive=version == "1.1" and not framing.asks_to_close,
+        length=framing.length,
+        expects_continue=framing.expects_continue,
     )
 
 
@@ -110,32 +120,31 @@ def parse_trailers(section: bytes) -> Headers:
     return collector.headers
 
 
-def _asks_to_close(headers: Headers) -> bool:
-    # llhttp takes "upgrade, close" for an upgrade and forgets the close.
-    return any(name == b"connection" and b"close" in value.lower() for name, value in headers)
-
-
-def _framing(headers: Headers, version: str) -> tuple[int | None, bool]:
-    """Return the body's length (None: chunked) and whether the client waits for ``100 Continue``."""
+def _framing(headers: Headers, version: str) -> _Framing:
     lengths: set[bytes] = set()
     codings: list[bytes] = []
     hosts = 0
-    expects_continue = False
+    asks_to_close = expects_continue = False
     for name, value in headers:
-        if name == b"content-length":
+        if name not in _MATTERS:
+            continue
+        if name == b"host":
+            hosts += 1
+        elif name == b"content-length":
             lengths.add(value)
         elif name == b"transfer-encoding":
             codings.append(value.lower())
-        elif name == b"host":
-            hosts += 1
-        elif name == b"expect":
+        elif name == b"connection":
+            # llhttp takes "upgrade, close" for an upgrade and forgets the close.
+            asks_to_close = asks_to_close or b"close" in value.lower()
+        else:
             expects_continue = value.lower() == b"100-continue"
     if hosts > 1 or (hosts == 0 and version == "1.1"):
         raise Refused(400, "exactly one Host header is required")
     if codings:
         _check_codings(codings, lengths, version)
-        return None, expects_continue
-    return _announced(lengths), expects_continue
+    length = None if codings else _announced(lengths)
+    return _Framing(length, expects_continue and version == "1.1", asks_to_close)
 
 
 def _check_codings(codings: list[bytes], lengths: set[bytes], version: str) -> None:

@@ -94,8 +94,9 @@ class Inbox:
     def abandon(self) -> None:
         """Drop what nobody is going to take, now and later; only the framing is followed to its end."""
         self.finish(Ended.STOPPED)
-        self._pieces.clear()
-        self.buffered = 0
+        if self.buffered:
+            self._pieces.clear()
+            self.buffered = 0
 
     def take(self, limit: int | None = None) -> list[bytes | bytearray]:
         """Return what has arrived, at most ``limit`` bytes; room for more is made at once."""

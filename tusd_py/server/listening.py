@@ -8,10 +8,12 @@ import os
 import socket
 import ssl
 import stat
+import sys
 
 from .settings import ServerSettings
 
 BACKLOG = 2048
+_SPREADS = sys.platform == "linux"  # what SO_REUSEPORT means differs between systems
 
 
 class CannotListen(Exception):
@@ -37,7 +39,8 @@ def bind(settings: ServerSettings) -> list[socket.socket]:
     port = settings.port
     try:
         for family, address in dict.fromkeys((info[0], info[4]) for info in found):
-            sockets.append(_bind_address(family, (address[0], port, *address[2:])))
+            where_exactly = (address[0], port, *address[2:])
+            sockets.append(_bind_address(family, where_exactly, settings.worker_count > 1))
             port = sockets[0].getsockname()[1]
     except OSError as error:
         close(sockets)
@@ -45,13 +48,39 @@ def bind(settings: ServerSettings) -> list[socket.socket]:
     return sockets
 
 
-def _bind_address(family: int, address: tuple[str | int, ...]) -> socket.socket:
+def for_workers(settings: ServerSettings, sockets: list[socket.socket]) -> list[list[socket.socket]]:
+    """Return the listening sockets of each worker, the first of them ``sockets``.
+
+    Linux spreads connections evenly over sockets of its own for each worker; with one socket, the worker
+    that wakes first takes a whole burst. Elsewhere, and for a Unix path, all share ``sockets``.
+    """
+    shares = [sockets]
+    for _ in range(1, settings.worker_count):
+        if _SPREADS and settings.unix_socket is None:
+            shares.append([_bind_address(one.family, one.getsockname(), True, joins=True) for one in sockets])
+        else:
+            shares.append(sockets)
+    return shares
+
+
+def _bind_address(
+    family: int, address: tuple[str | int, ...], shared: bool, *, joins: bool = False
+) -> socket.socket:
+    """Bind and listen.
+
+    The first socket of an address is bound exclusively, so that a second server is refused; only then
+    may others join it.
+    """
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
+        if joins:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
+        if shared and _SPREADS:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         _listen(listener)
     except OSError:
         listener.close()
@@ -95,16 +124,13 @@ def _reason(error: Exception) -> str:
     return text[:1].lower() + text[1:]
 
 
-def close(sockets: list[socket.socket]) -> None:
-    """Close ``sockets``, and remove the path of a Unix one."""
+def close(sockets: list[socket.socket], path: str | None = None) -> None:
+    """Close ``sockets``, and remove the ``path`` of a Unix one."""
     for listener in sockets:
-        path = (
-            listener.getsockname() if listener.family == socket.AF_UNIX and listener.fileno() >= 0 else None
-        )
         listener.close()
-        if path:
-            with contextlib.suppress(OSError):
-                os.unlink(path)
+    if path is not None:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def url(settings: ServerSettings, sockets: list[socket.socket]) -> str:

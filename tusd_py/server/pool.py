@@ -7,6 +7,7 @@ locks would take twice as long.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -35,7 +36,8 @@ class _Job(Generic[T]):
             self._result = self._call()
         except BaseException as error:
             self._error = error
-        self._loop.call_soon_threadsafe(self._arrive)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._arrive)
 
     def _arrive(self) -> None:
         self.done = True

@@ -1,7 +1,7 @@
 """One connection: which request is next, and what to do with bytes that nobody wants.
 
-Use it as ``uvicorn.Config(http=protocol_for(settings))``. A request is parsed only after the response to
-the one before it is complete and its body consumed, so pipelining needs no queue.
+Use it as ``uvicorn.Config(http=protocol_for(Context(settings)))``. A request is parsed only
+after the response to the one before it is complete and its body consumed, so pipelining needs no queue.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from .context import Context
 from .exchange import Exchange
 from .head import Head, parse
 from .refusal import Refused, answer
-from .settings import ServerSettings
 from .timeouts import Progress
 from .wire import Wire
 
@@ -97,6 +96,9 @@ class UploadProtocol(asyncio.Protocol):
         self._eof = True
         if self._phase is _Phase.EXCHANGE and self._exchange is not None:
             self._exchange.on_eof()
+            return not self._wire.tls
+        if self._phase is _Phase.HEAD and self._pending:
+            self._loop.call_soon(self._next)
             return not self._wire.tls
         return False
 
@@ -194,7 +196,7 @@ class UploadProtocol(asyncio.Protocol):
             self._linger(drained=exchange.inbox.framing.done and not self._pending)
         elif exchange.inbox.framing.done:
             self._await_head()
-            if self._pending or self._eof:
+            if self._pending or self._eof or self._context.stopping:
                 self._loop.call_soon(self._next)  # not from inside the application's send()
             else:
                 self._wire.resume_reading()
@@ -267,8 +269,3 @@ def protocol_for(context: Context) -> Callable[..., asyncio.Protocol]:
         return UploadProtocol(context, **keywords)
 
     return make
-
-
-def uvicorn_protocol(settings: ServerSettings) -> Callable[..., asyncio.Protocol]:
-    """As ``protocol_for``, for those who run uvicorn themselves."""
-    return protocol_for(Context(settings))

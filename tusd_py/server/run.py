@@ -37,7 +37,7 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
         )
         return 0
     finally:
-        listening.close(sockets)
+        listening.close(sockets, settings.unix_socket)
 
 
 def _allow_many_connections() -> None:

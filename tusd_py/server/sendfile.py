@@ -81,21 +81,14 @@ def _send_some(wire: Wire, sock: int, part: Part) -> bool:
 
 
 async def _until_writable(wire: Wire, sock: socket.socket) -> None:
-    writable: asyncio.Future[None] = wire.loop.create_future()
-    wire.on_full()  # the sweep watches whether anything moves
-    wire.loop.add_writer(sock.fileno(), _settle, writable)
+    # As if the transport's buffer were full: so a lost connection ends the wait, and the sweep watches it.
+    wire.on_full()
+    wire.loop.add_writer(sock.fileno(), wire.on_drained)
     try:
-        await writable
+        await wire.drain()
     finally:
         wire.loop.remove_writer(sock.fileno())
         wire.on_drained()
-    if wire.lost:
-        raise ClientGone("the client closed the connection")
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 async def _copy(wire: Wire, part: Part) -> None:

@@ -38,6 +38,11 @@ class Wire:
             self._reading = True
             self.transport.resume_reading()
 
+    @property
+    def full(self) -> bool:
+        """Whether ``drain`` would wait."""
+        return self._drained is not None
+
     def write(self, data: bytes) -> None:
         """Queue ``data``; await ``drain`` after it wherever the amount is not small."""
         self._written += len(data)

@@ -1,9 +1,9 @@
 """Several worker processes on the same listening sockets, and the supervisor that keeps them alive.
 
 Workers are forked: the supervisor has neither threads nor an event loop, so that is safe, the factory
-need not be picklable, and a restart costs milliseconds. All workers accept from the supervisor's own
-sockets. So a worker that is killed loses its connections, but neither the socket nor those still waiting
-to be accepted; and a second server on the same port is refused, as it would not be with SO_REUSEPORT.
+need not be picklable, and a restart costs milliseconds. The supervisor keeps the listening sockets of all
+workers open. So a worker that is killed loses its connections, but those that still wait to be accepted
+wait for its successor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import NoReturn
 
 from .asgi import ASGIApp
 from .lifespan import StartupFailed
-from .listening import announce
+from .listening import announce, close, for_workers
 from .settings import ServerSettings
 from .worker import Worker
 
@@ -45,7 +45,8 @@ class _Supervisor:
         self._app_factory = app_factory
         self._settings = settings
         self._sockets = sockets
-        self._started: dict[int, float] = {}  # living workers: process id and when they were started
+        self._shares = for_workers(settings, sockets)
+        self._started: dict[int, tuple[int, float]] = {}  # living workers: process id, number, time of start
         self._reports: dict[int, int] = {}  # process id and the pipe on which it says how its start went
         self._ready = 0
         self._announced = False
@@ -59,8 +60,8 @@ class _Supervisor:
         before = {number: signal.signal(number, self._on_signal) for number in _SIGNALS}
         wakeup_before = signal.set_wakeup_fd(self._wakeup[1], warn_on_full_buffer=False)
         try:
-            for _ in range(self._settings.worker_count):
-                self._start()
+            for number in range(self._settings.worker_count):
+                self._start(number)
             while not self._signals:
                 self._wait(None)
                 self._take_reports()
@@ -73,6 +74,8 @@ class _Supervisor:
                 signal.signal(number, handler)
             for end in (*self._wakeup, *self._lifeline, *self._reports.values()):
                 os.close(end)
+            for share in self._shares:
+                close(share)
 
     def _on_signal(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
@@ -87,25 +90,25 @@ class _Supervisor:
         if self._wakeup[0] in ready:
             os.read(self._wakeup[0], 4096)
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         reading, writing = os.pipe()
         sys.stdout.flush()
         sys.stderr.flush()
         process_id = os.fork()
         if process_id == 0:
             os.close(reading)
-            self._be_worker(writing)
+            self._be_worker(number, writing)
         os.close(writing)
-        self._started[process_id] = monotonic()
+        self._started[process_id] = number, monotonic()
         self._reports[process_id] = reading
 
-    def _be_worker(self, report: int) -> NoReturn:
+    def _be_worker(self, number: int, report: int) -> NoReturn:
         """Serve in the child; never come back into the supervisor's code."""
         status = 1
         try:
             self._forget_supervisor()
             worker = Worker(self._app_factory(), self._settings, lifeline=self._lifeline[0])
-            worker.run_until_stopped(self._sockets, lambda: _report(report, b"ready"))
+            worker.run_until_stopped(self._shares[number], lambda: _report(report, b"ready"))
             status = 0
         except Exception as error:
             _report(report, f"failed: {error}".encode())
@@ -149,12 +152,13 @@ class _Supervisor:
 
     def _restart_dead(self) -> None:
         for process_id in self._reap():
-            lived_s = monotonic() - self._started.pop(process_id)
+            number, started_at = self._started.pop(process_id)
+            lived_s = monotonic() - started_at
             _logger.error("worker %d died after %.1f s; starting another one", process_id, lived_s)
             if lived_s < 1:
                 self._wait(_RESTART_PAUSE_S)
             if not self._signals:
-                self._start()
+                self._start(number)
 
     def _stop(self) -> int:
         """Let the workers end; status 1 when a second signal cuts that short."""

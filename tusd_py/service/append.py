@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,7 +23,7 @@ from tusd_py.errors import (
     UploadInterrupted,
 )
 from tusd_py.model.body import Body, Ended, Received, StopSignal
-from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.proof import Proof
 
@@ -84,14 +85,30 @@ class Appender:
         ):
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
-            if length is not None:
-                upload = await self._declare(upload, offset, length)
-            self._check_room(upload, offset, body)
+            declared = upload if length is None else self._declared(upload, offset, length)
+            self._check_room(declared, offset, body)
+            if declared.length != upload.length:
+                await self._keep_length(declared)
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
-            with self._kept_alive(upload):
-                written = await self._write(upload, offset, body, proof, stop)
-            return await self._conclude(upload, written, caller)
+            with self._kept_alive(declared):
+                written = await self._write(declared, offset, body, proof, stop)
+            return await self._conclude(declared, written, caller)
+
+    async def fill(
+        self, upload: Upload, body: Body, proof: Proof, stop: StopSignal, caller: Caller
+    ) -> Progress:
+        """Store the first bytes of an upload that nobody knows of yet; the caller holds its lock.
+
+        Raises:
+            UploadError: As ``append``. Unless the body came whole, the upload is not finished.
+        """
+        self._check_room(upload, 0, body)
+        with self._kept_alive(upload):
+            written = await self._write(upload, 0, body, proof, stop)
+        if written.ended is not Ended.COMPLETE:
+            raise self._early_end(upload, written)
+        return await self._conclude(upload, written, caller)
 
     async def _check(self, upload: Upload, offset: int) -> None:
         if upload.kind is UploadKind.FINAL:
@@ -111,7 +128,8 @@ class Appender:
         await self._core.store.truncate(upload.id, offset)
         await self._core.catalog.set_unverified(upload.id, None)
 
-    async def _declare(self, upload: Upload, offset: int, length: int) -> Upload:
+    def _declared(self, upload: Upload, offset: int, length: int) -> Upload:
+        """Return the upload with the length that the client declares; nothing is kept yet."""
         if upload.length == length:  # a retry after a lost answer repeats it
             return upload
         if upload.length is not None:
@@ -121,11 +139,13 @@ class Appender:
         limit = self._core.config.max_size
         if limit is not None and length > limit:
             raise MaxSizeExceeded(max_size=limit)
-        await self._core.catalog.set_length(upload.id, length, max_size=limit)
-        declared = replace(upload, length=length)
+        return replace(upload, length=length)
+
+    async def _keep_length(self, upload: Upload) -> None:
+        core = self._core
+        await core.catalog.set_length(upload.id, upload.length or 0, max_size=core.config.max_size)
         with full_medium_refused():
-            await self._core.store.export(declared)
-        return declared
+            await core.store.export(upload)
 
     def _check_room(self, upload: Upload, offset: int, body: Body) -> None:
         """Refuse a body that says beforehand that it does not fit; nothing of it is stored."""
@@ -137,7 +157,7 @@ class Appender:
         """Return at which byte the upload ends at the latest."""
         if upload.length is not None:
             return upload.length
-        return 2**63 - 1 if self._core.config.max_size is None else self._core.config.max_size
+        return self._core.config.max_size or MAX_LENGTH
 
     def _too_long(self, upload: Upload, offset: int) -> UploadError:
         if upload.length is None:
@@ -236,8 +256,16 @@ class Appender:
             progress = Progress(done, written.offset, reply)
         elif upload.state is UploadState.OPEN:
             progress = replace(progress, upload=await self._renewed(progress.upload))
-        observe.log("ChunkWritten", id=upload.id, offset=written.offset, ended=written.ended.value)
-        if written.ended is Ended.COMPLETE:
+        observe.log(
+            "ChunkWritten",
+            level=logging.DEBUG,
+            id=upload.id,
+            offset=written.offset,
+            ended=written.ended.value,
+        )
+        # Stopped or stalled behind the last byte, before the end of the coding: nothing is missing.
+        is_whole = written.offset == upload.length and written.ended is not Ended.OVERRUN
+        if written.ended is Ended.COMPLETE or is_whole:
             return progress
         raise self._early_end(upload, written)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tusd_py import observe
-from tusd_py.errors import InvalidConcat, UploadExpired, UploadNotFound
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind
+from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, UploadNotFound
+from tusd_py.model.body import StopSignal
+from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.uploads import Uploads, Wanted
 
@@ -33,17 +35,18 @@ class Concatenation:
         """
         partials = [await self._partial(upload_id, caller) for upload_id in partial_ids]
         length = _sum([partial.length for partial in partials])
+        largest = self._core.config.max_size or MAX_LENGTH
+        if length is not None and length > largest:
+            raise MaxSizeExceeded(max_size=largest)
         admitted = await self._uploads.admit(replace(wanted, length=length), caller)
-        final = await self._insert(admitted, partials)
-        observe.log("UploadCreated", id=final.id, size=final.length, partials=len(partials))
-        if not await self._core.is_full(final):
-            return Progress(final, 0)
-        try:
-            done, reply = await self._core.finish(final, caller.request)
-        except BaseException:
-            await self._core.give_up(final)
-            raise
-        return Progress(done, final.length or 0, reply)
+        async with self._core.locker.hold(admitted.id, StopSignal(), timeout_s=0):
+            final = await self._insert(admitted, partials)
+            observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
+            if not await self._core.is_full(final):
+                return Progress(final, 0)
+            async with self._core.given_up_on_error(final):
+                done, reply = await self._core.finish(final, caller.request)
+                return Progress(done, final.length or 0, reply)
 
     async def _partial(self, upload_id: str, caller: Caller) -> Upload:
         try:
@@ -66,11 +69,8 @@ class Concatenation:
                 )
             except UploadNotFound:  # deleted or expired since we looked
                 raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
-            try:
+            async with core.given_up_on_error(inserted):
                 await core.store.export(inserted, chunks)
-            except OSError:
-                await core.give_up(inserted)
-                raise
         return inserted
 
 

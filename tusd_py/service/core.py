@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -74,7 +74,7 @@ class Core:
         """
         if not is_upload_id(upload_id):
             raise UploadNotFound
-        upload = await self.catalog.get(upload_id) or await self._adopt(upload_id)
+        upload = await self.catalog.get(upload_id) or await self.adopt(upload_id)
         if upload is None or (upload.user is not None and upload.user != caller.user):
             raise UploadNotFound
         if upload.state is UploadState.EXPIRED:
@@ -83,7 +83,8 @@ class Core:
             raise UploadExpired
         return upload
 
-    async def _adopt(self, upload_id: str) -> Upload | None:
+    async def adopt(self, upload_id: str) -> Upload | None:
+        """Take an upload that only the directory knows into the catalog; None when there is none."""
         if await self.catalog.is_leftover(upload_id):
             return None
         adopted = await self.store.adopt(upload_id)
@@ -91,7 +92,6 @@ class Core:
             return None
         upload = replace(adopted.upload, expires_at=self.expiry(adopted.upload.state))
         await self.catalog.insert(upload, adopted.chunks)
-        observe.log("UploadAdopted", id=upload_id)
         return await self.catalog.get(upload_id)
 
     def expiry(self, state: UploadState) -> float | None:
@@ -157,6 +157,15 @@ class Core:
             return all(chunk.size is not None for chunk in await self.catalog.chunks(upload.id))
         stored = await self.store.size(upload.id)
         return stored is not None and upload.offset(stored) == upload.length
+
+    @asynccontextmanager
+    async def given_up_on_error(self, upload: Upload) -> AsyncIterator[None]:
+        """Give up an upload that was just made when what follows fails in any way; hold its lock."""
+        try:
+            yield
+        except BaseException:
+            await self.give_up(upload)
+            raise
 
     async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
         """Free everything that only this upload uses; the caller holds its lock.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from tusd_py import observe
@@ -22,6 +23,15 @@ class Swept:
     forgotten: list[str] = field(default_factory=list)
     finished: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def _logged(event: str, upload_id: str) -> Iterator[None]:
+    """Log what goes wrong with one upload, so that it does not keep the others waiting."""
+    try:
+        yield
+    except Exception:
+        observe.LOGGER.exception(event, extra={"fields": {"id": upload_id}})
 
 
 class Sweeper:
@@ -74,7 +84,8 @@ class Sweeper:
                 return
             for upload_id in fresh:
                 seen.add(upload_id)
-                await self._expire(upload_id, swept)
+                with _logged("UploadNotExpired", upload_id):
+                    await self._expire(upload_id, swept)
 
     async def _expire(self, upload_id: str, swept: Swept) -> None:
         core = self._core
@@ -93,8 +104,9 @@ class Sweeper:
 
     async def _remove_leftovers(self, swept: Swept) -> None:
         for name in await self._core.catalog.removable():
-            await self._core.remove(name)
-            swept.removed.append(name)
+            with _logged("LeftoverNotRemoved", name):
+                await self._core.remove(name)
+                swept.removed.append(name)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():
@@ -102,12 +114,9 @@ class Sweeper:
                 current = await self._core.catalog.get(upload.id) if is_held else None
                 if current is None or not await self._core.is_full(current):
                     continue
-                try:
+                with _logged("UploadNotFinished", upload.id):
                     await self._core.finish(current, None)
-                except Exception:  # a hook that refuses this one must not keep the others waiting
-                    observe.LOGGER.exception("UploadNotFinished", extra={"fields": {"id": upload.id}})
-                    continue
-                swept.finished.append(upload.id)
+                    swept.finished.append(upload.id)
 
     async def _full(self) -> AsyncIterator[Upload]:
         after = ""

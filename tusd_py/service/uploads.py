@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -33,7 +34,7 @@ class Uploads:
         self._appender = appender
 
     async def create(self, wanted: Wanted, caller: Caller) -> Progress:
-        """Make an empty upload. One of length 0 is complete at once.
+        """Make an empty upload; one of length 0 is complete at once.
 
         On return the upload is in the catalog and its files are in the store.
 
@@ -41,24 +42,14 @@ class Uploads:
             MaxSizeExceeded, StorageFull, or whatever a hook raises: nothing is left behind.
         """
         upload = await self.admit(wanted, caller)
-        with full_medium_refused():
-            await self._core.catalog.insert(upload, durable=self._core.config.durability == "patch")
-            try:
-                await self._core.store.create(upload)
-                if self._core.config.durability == "patch":
-                    await self._core.store.sync(upload.id)
-            except OSError:
-                await self._core.give_up(upload)
-                raise
-        observe.log("UploadCreated", id=upload.id, size=upload.length)
         if upload.length != 0:
+            await self._insert(upload)
             return Progress(upload, 0)
-        try:
-            done, reply = await self._core.finish(upload, caller.request)
-        except BaseException:
-            await self._core.give_up(upload)
-            raise
-        return Progress(done, 0, reply)
+        async with self._core.locker.hold(upload.id, StopSignal(), timeout_s=0):
+            await self._insert(upload)
+            async with self._core.given_up_on_error(upload):
+                done, reply = await self._core.finish(upload, caller.request)
+                return Progress(done, 0, reply)
 
     async def create_with(self, wanted: Wanted, body: Body, proof: Proof, caller: Caller) -> Progress:
         """Make an upload and store the bytes that came along (tus 1.0.0, Creation With Upload).
@@ -69,14 +60,23 @@ class Uploads:
         """
         if wanted.length is not None and body.length is not None and body.length > wanted.length:
             raise LengthExceeded(length=wanted.length, offset=0)
-        made = await self.create(wanted, caller)
-        if wanted.length == 0 and body.length == 0:
-            return made
-        try:
-            return await self._appender.append(made.upload.id, 0, body, proof, caller)
-        except BaseException:
-            await self._core.give_up(made.upload)
-            raise
+        upload = await self.admit(wanted, caller)
+        stop = StopSignal()
+        # The lock from the start: a sweep must not find the upload full before this request finishes it.
+        async with self._core.locker.hold(upload.id, stop, timeout_s=0):
+            await self._insert(upload)
+            async with self._core.given_up_on_error(upload):
+                return await self._appender.fill(upload, body, proof, stop, caller)
+
+    async def _insert(self, upload: Upload) -> None:
+        core = self._core
+        with full_medium_refused():
+            await core.catalog.insert(upload, durable=core.config.durability == "patch")
+            async with core.given_up_on_error(upload):
+                await core.store.create(upload)
+                if core.config.durability == "patch":
+                    await core.store.sync(upload.id)
+        observe.log("UploadCreated", level=logging.DEBUG, id=upload.id, size=upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:
         """Return the upload to be made, after the limits and the application had their say."""
@@ -122,16 +122,22 @@ class Uploads:
         """Delete an upload and free its space; whoever is writing to it is asked to stop first.
 
         Raises:
-            UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing is deleted.
+            UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing is deleted,
+            and nobody was asked to stop unless the hook agreed.
         """
         core = self._core
-        async with core.locker.hold(
-            upload_id,
-            StopSignal(),
-            timeout_s=core.config.acquire_lock_timeout_s,
-            before_asking=lambda: core.find(upload_id, caller),  # not for somebody who may not delete it
-        ):
+        asked = False
+
+        async def may() -> Upload:
+            nonlocal asked
             upload = await core.find(upload_id, caller)
-            await core.hooks.terminating(upload, caller.request)
-            await core.give_up(upload)
+            if not asked:
+                await core.hooks.terminating(upload, caller.request)
+                asked = True
+            return upload
+
+        async with core.locker.hold(
+            upload_id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=may
+        ):
+            await core.give_up(await may())
         observe.log("UploadTerminated", id=upload_id)

@@ -65,5 +65,11 @@ class DataStore(Protocol):
     async def adopt(self, upload_id: str) -> Adopted | None:
         """Read an upload back from its export and data file; None when there is none to be had."""
 
+    async def exported(self) -> list[str]:
+        """Return the ids of all uploads that have an export."""
+
+    def close(self) -> None:
+        """Let go of every resource; nothing is called afterwards."""
+
     def open(self, name: str) -> RawIOBase:
         """Open a data file for reading. What is open stays readable when the file is removed."""

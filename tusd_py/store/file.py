@@ -7,6 +7,7 @@ at an explicit place, never appended: what a dead writer left behind cannot shif
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 from collections.abc import Callable, Sequence
@@ -17,7 +18,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from tusd_py.model.body import Body, Hash, Received, StopSignal
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
+from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
+from tusd_py.quick import Quick, outlast
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
 
@@ -32,16 +34,21 @@ class FileStore(DataStore):
     def __init__(self, directory: Path, *, file_mode: int = 0o664) -> None:
         self._directory = str(directory.resolve())
         self._file_mode = file_mode
-        self._threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="tusd-py-store")
+        self._quick = Quick()
+        # For what may take long: syncing, freeing the blocks of a large file, reading one.
+        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/{name}"
 
     async def _in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        return await outlast(asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments))
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False)
 
     async def create(self, upload: Upload) -> None:
-        await self._in_thread(self._create, upload)
+        await self._quick.run(self._create, upload)
 
     def _create(self, upload: Upload) -> None:
         path = self._path(upload.id)
@@ -54,7 +61,7 @@ class FileStore(DataStore):
             raise
 
     async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
-        await self._in_thread(self._export, upload, chunks)
+        await self._quick.run(self._export, upload, chunks)
 
     def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
         path = self._path(upload.id)
@@ -64,8 +71,12 @@ class FileStore(DataStore):
         temporary = f"{self._directory}/.{upload.id}.info.new"
         flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN
         try:
-            with os.fdopen(os.open(temporary, flags, self._file_mode), "wb") as file:
-                file.write(data)
+            fd = os.open(temporary, flags, self._file_mode)
+            try:
+                if os.write(fd, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(fd)
             os.rename(temporary, info_path)
         except OSError:
             with suppress(OSError):
@@ -88,7 +99,16 @@ class FileStore(DataStore):
             os.close(fd)
 
     async def truncate(self, name: str, size: int) -> None:
-        await self._in_thread(os.truncate, self._path(name), size)
+        await self._in_thread(self._truncate, name, size)
+
+    def _truncate(self, name: str, size: int) -> None:
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            # Never longer: zeros would pass for bytes that a client sent.
+            if os.fstat(fd).st_size > size:
+                os.ftruncate(fd, size)
+        finally:
+            os.close(fd)
 
     async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
         await self._in_thread(self._digest, name, start, stop, taken)
@@ -123,20 +143,40 @@ class FileStore(DataStore):
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
         return os.fdopen(fd, "rb", buffering=0)
 
-    async def adopt(self, upload_id: str) -> Adopted | None:
-        info = self._read_info(upload_id)
-        if info is None:
-            return None
-        return self._adopt_final(upload_id, info) if info.partial_ids else self._adopt_data(upload_id, info)
+    async def exported(self) -> list[str]:
+        return await self._in_thread(self._exported)
 
-    def _read_info(self, upload_id: str) -> Info | None:
+    def _exported(self) -> list[str]:
+        with os.scandir(self._directory) as entries:
+            names = [entry.name.removesuffix(".info") for entry in entries if entry.name.endswith(".info")]
+        return [name for name in names if is_upload_id(name)]
+
+    async def adopt(self, upload_id: str) -> Adopted | None:
+        return await self._in_thread(self._adopt, upload_id)
+
+    def _adopt(self, upload_id: str) -> Adopted | None:
+        read = self._read_info(upload_id)
+        if read is None:
+            return None
+        info, written_at = read
+        if info.partial_ids and not os.path.lexists(self._path(upload_id)):
+            return self._adopt_final(upload_id, info, written_at)
+        return self._adopt_data(upload_id, info)
+
+    def _read_info(self, upload_id: str) -> tuple[Info, float] | None:
+        """Return what the export says and when it was written."""
         try:
             fd = os.open(f"{self._path(upload_id)}.info", os.O_RDONLY | os.O_NONBLOCK | _OPEN)
         except OSError:
             return None
-        with os.fdopen(fd, "rb") as file:
-            data = file.read(MAX_INFO_BYTES + 1)
-        return parse_info(data, upload_id=upload_id) if len(data) <= MAX_INFO_BYTES else None
+        try:
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_INFO_BYTES:
+                return None
+            info = parse_info(os.read(fd, MAX_INFO_BYTES), upload_id=upload_id)
+        finally:
+            os.close(fd)
+        return None if info is None else (info, found.st_mtime)
 
     def _adopt_data(self, upload_id: str, info: Info) -> Adopted | None:
         """Adopt an upload with a data file of its own: any of tusd's, and all of ours but finals."""
@@ -164,10 +204,8 @@ class FileStore(DataStore):
         chunk = UploadChunk(upload_id=upload_id, position=0, size=found.st_size, data_file=upload_id)
         return Adopted(upload, (chunk,)) if is_complete else None
 
-    def _adopt_final(self, upload_id: str, info: Info) -> Adopted | None:
+    def _adopt_final(self, upload_id: str, info: Info, written_at: float) -> Adopted | None:
         """Adopt a final from its list of partials; None when a piece of it is missing or not whole."""
-        if os.path.lexists(self._path(upload_id)):
-            return self._adopt_data(upload_id, info)
         chunks: list[UploadChunk] = []
         for position, partial_id in enumerate(info.partial_ids):
             try:
@@ -187,7 +225,6 @@ class FileStore(DataStore):
             )
         if info.length is None or sum(chunk.size or 0 for chunk in chunks) != info.length:
             return None
-        now = os.stat(f"{self._path(upload_id)}.info").st_mtime
         upload = Upload(
             id=upload_id,
             kind=UploadKind.FINAL,
@@ -196,8 +233,8 @@ class FileStore(DataStore):
             user=info.user,
             metadata=info.metadata,
             concat_header=info.concat_header or "final;" + " ".join(info.partial_ids),
-            created_at=now,
-            completed_at=now,
+            created_at=written_at,
+            completed_at=written_at,
         )
         return Adopted(upload, tuple(chunks))
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, is_upload_id
+from tusd_py.model.upload import METADATA_KEY, Upload, UploadChunk, UploadKind, is_upload_id
 
 #: Larger files are no descriptions of uploads; reading one must not take the memory away.
 MAX_INFO_BYTES = 1 << 20
@@ -73,7 +73,7 @@ def parse_info(data: bytes, *, upload_id: str) -> Info | None:
         or not _is_size(size)
         or not _is_text_map(metadata)
         or not (isinstance(partial_ids, list) and all(_is_id(item) for item in partial_ids))
-        or not isinstance(user, str | None)
+        or not _is_user(user)
         or not _is_header_text(concat_header)
     ):
         return None
@@ -101,12 +101,15 @@ def _is_id(value: object) -> bool:
     return isinstance(value, str) and is_upload_id(value)
 
 
+def _is_user(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value.isprintable())
+
+
 def _is_header_text(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.isascii() and value.isprintable())
 
 
 def _is_text_map(value: object) -> bool:
     return isinstance(value, dict) and all(
-        isinstance(text, str) and key and key.isascii() and key.isprintable() and not set(key) & {" ", ","}
-        for key, text in value.items()
+        isinstance(text, str) and METADATA_KEY.fullmatch(key) for key, text in value.items()
     )

@@ -1,0 +1,1 @@
+"""What every data store, catalog and locker promises: one text, every backend."""

@@ -1,0 +1,61 @@
+"""Every backend there is, and how a test opens one. A new backend is one more entry here."""
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+from typing import Final
+
+from tusd_py.catalog.base import Catalog
+from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
+from tusd_py.locks.base import Locker
+from tusd_py.locks.file import FileLocker
+from tusd_py.store.base import DataStore
+from tusd_py.store.file import FileStore
+
+#: Opens the same state once more, as another worker process would; closed at the end of the test.
+OpenCatalog = Callable[[], Awaitable[Catalog]]
+OpenLocker = Callable[[], Awaitable[Locker]]
+
+StoreMaker = Callable[[Path], DataStore]
+CatalogMaker = Callable[[Path, AsyncExitStack], OpenCatalog]
+LockerMaker = Callable[[Path, AsyncExitStack], OpenLocker]
+
+
+def sqlite_catalog(kind: type[SqliteCatalog] = SqliteCatalog) -> CatalogMaker:
+    """Return how to open catalogs in one SQLite file; a mutant is another ``kind``."""
+
+    def maker(directory: Path, stack: AsyncExitStack) -> OpenCatalog:
+        async def open_it() -> Catalog:
+            catalog = await open_catalog(directory / "catalog.sqlite3")
+            catalog.__class__ = kind
+            stack.push_async_callback(_close, catalog)
+            return catalog
+
+        return open_it
+
+    return maker
+
+
+def file_locker(kind: type[FileLocker] = FileLocker) -> LockerMaker:
+    """Return how to open lockers on one directory; a mutant is another ``kind``."""
+
+    def maker(directory: Path, stack: AsyncExitStack) -> OpenLocker:
+        async def open_it() -> Locker:
+            locker = kind(directory)
+            stack.callback(locker.close)
+            locker.open()
+            return locker
+
+        return open_it
+
+    return maker
+
+
+async def _close(catalog: Catalog) -> None:
+    with suppress(RuntimeError):  # the test closed it
+        await catalog.close()
+
+
+STORES: Final[dict[str, StoreMaker]] = {"file": FileStore}
+CATALOGS: Final[dict[str, CatalogMaker]] = {"sqlite": sqlite_catalog()}
+LOCKERS: Final[dict[str, LockerMaker]] = {"file": file_locker()}

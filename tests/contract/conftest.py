@@ -1,0 +1,54 @@
+"""``store``, ``catalog`` and ``locker``: each test runs once for every backend."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.contract.backends import CATALOGS, LOCKERS, STORES, OpenCatalog, OpenLocker
+from tusd_py.catalog.base import Catalog
+from tusd_py.locks.base import Locker
+from tusd_py.store.base import DataStore
+
+
+@pytest.fixture(params=STORES)
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> DataStore:
+    """An empty data store."""
+    return STORES[request.param](tmp_path)
+
+
+@pytest.fixture(params=CATALOGS)
+async def open_another(
+    request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
+) -> AsyncIterator[OpenCatalog]:
+    """How to open the state of ``catalog`` once more."""
+    async with AsyncExitStack() as stack:
+        yield CATALOGS[request.param](tmp_path, stack)
+
+
+@pytest.fixture
+async def catalog(open_another: OpenCatalog) -> Catalog:
+    """An empty catalog."""
+    return await open_another()
+
+
+@pytest.fixture(params=LOCKERS)
+async def open_other(
+    request: pytest.FixtureRequest, tmp_path: Path, anyio_backend: str
+) -> AsyncIterator[OpenLocker]:
+    """How to open the state of ``locker`` once more."""
+    async with AsyncExitStack() as stack:
+        yield LOCKERS[request.param](tmp_path, stack)
+
+
+@pytest.fixture
+async def locker(open_other: OpenLocker) -> Locker:
+    """A locker that nobody uses yet."""
+    return await open_other()
+
+
+@pytest.fixture
+async def other(open_other: OpenLocker, locker: Locker) -> Locker:
+    """A second locker on the state of ``locker``, as another process has it."""
+    return await open_other()

@@ -1,0 +1,179 @@
+"""Catalogs that break one promise each; the contract must notice every one of them."""
+
+# ruff: noqa: D101 - a mutant is named after what it does wrong
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.contract import test_catalog, test_catalog_finals
+from tests.contract.backends import sqlite_catalog
+from tests.contract.mutants import is_kept
+from tusd_py.catalog.sqlite import SqliteCatalog
+from tusd_py.errors import UploadError
+from tusd_py.model.upload import Upload, UploadChunk, UploadState
+
+
+class Replaces(SqliteCatalog):
+    async def insert(
+        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+    ) -> None:
+        await self.release(upload.id, tombstone_until=None)
+        await super().insert(upload, chunks)
+
+
+class KeepsMetadataAsText(SqliteCatalog):
+    async def insert(
+        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+    ) -> None:
+        text = {key: value.decode(errors="replace").encode() for key, value in upload.metadata.items()}
+        await super().insert(replace(upload, metadata=text), chunks)
+
+
+class ReturnsWithoutTheMark(SqliteCatalog):
+    async def get(self, upload_id: str) -> Upload | None:
+        found = await super().get(upload_id)
+        return found and replace(found, unverified_from=None)
+
+
+class ForgetsUnverifiedBytes(SqliteCatalog):
+    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+        pass
+
+
+class CompletesUnverifiedBytes(SqliteCatalog):
+    async def complete(
+        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+    ) -> list[str]:
+        filled = await super().complete(upload, at, expires_at=expires_at)
+        await self.set_unverified(upload.id, upload.unverified_from)
+        return filled
+
+
+class CompletesTombstones(SqliteCatalog):
+    async def complete(
+        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+    ) -> list[str]:
+        await self.release(upload.id, tombstone_until=None)
+        await self.insert(upload)
+        return await super().complete(upload, at, expires_at=expires_at)
+
+
+class TellsNobodyOfFullFinals(SqliteCatalog):
+    async def complete(
+        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+    ) -> list[str]:
+        await super().complete(upload, at, expires_at=expires_at)
+        return []
+
+
+class MakesFinalsOfAnything(SqliteCatalog):
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+    ) -> Upload:
+        await self.insert(final, chunks)
+        return final
+
+
+class LeavesRefusedFinals(SqliteCatalog):
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+    ) -> Upload:
+        try:
+            return await super().insert_final(final, chunks, max_size=max_size)
+        except UploadError:
+            await self.insert(final, chunks)
+            raise
+
+
+class IgnoresTheLimit(SqliteCatalog):
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
+        await super().set_length(upload_id, length, max_size=None)
+
+
+class ReversesChunks(SqliteCatalog):
+    async def chunks(self, upload_id: str) -> list[UploadChunk]:
+        return (await super().chunks(upload_id))[::-1]
+
+
+class FreesSharedFiles(SqliteCatalog):
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        await super().release(upload_id, tombstone_until=tombstone_until)
+        return [upload_id]
+
+
+class FreesOnlyTheFirstPiece(SqliteCatalog):
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        first = {chunk.data_file for chunk in (await self.chunks(upload_id))[:1]}
+        names = await super().release(upload_id, tombstone_until=tombstone_until)
+        return [name for name in names if name in first | {upload_id}]
+
+
+class ForgetsLeftovers(SqliteCatalog):
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        names = await super().release(upload_id, tombstone_until=tombstone_until)
+        await self.forget_leftover(upload_id)
+        return names
+
+
+class LeavesNoTombstone(SqliteCatalog):
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        return await super().release(upload_id, tombstone_until=None)
+
+
+class ForgetsTheUserOfTombstones(SqliteCatalog):
+    async def get(self, upload_id: str) -> Upload | None:
+        found = await super().get(upload_id)
+        return replace(found, user=None) if found and found.state is UploadState.EXPIRED else found
+
+
+class ReleasesSharedFiles(SqliteCatalog):
+    async def removable(self) -> list[str]:
+        return [name for name in ("a", "b", "f", "g") if await self.is_leftover(name)]
+
+
+class ExpiresInAnyOrder(SqliteCatalog):
+    async def expired(self, now: float, *, limit: int) -> list[str]:
+        return sorted(await super().expired(now, limit=limit))
+
+
+class PagesForEver(SqliteCatalog):
+    async def open_uploads(self, *, after: str, limit: int) -> list[Upload]:
+        return await super().open_uploads(after="", limit=limit)
+
+
+@pytest.mark.parametrize(
+    ("mutant", "caught_by"),
+    [
+        (Replaces, "test_an_upload_that_is_there_is_left_as_it_is"),
+        (KeepsMetadataAsText, "test_an_upload_comes_back_as_it_was"),
+        (ReturnsWithoutTheMark, "test_unverified_bytes_are_remembered_and_forgotten"),
+        (ForgetsUnverifiedBytes, "test_unverified_bytes_are_remembered_and_forgotten"),
+        (CompletesUnverifiedBytes, "test_completion"),
+        (CompletesTombstones, "test_a_tombstone_is_not_completed"),
+        (TellsNobodyOfFullFinals, "test_a_final_of_unfinished_partials"),
+        (MakesFinalsOfAnything, "test_a_missing_partial_is_refused"),
+        (LeavesRefusedFinals, "test_a_refusal_undoes_only_itself"),
+        (LeavesRefusedFinals, "test_a_final_may_be_as_large_as_the_limit"),
+        (IgnoresTheLimit, "test_a_declared_length_must_fit_the_finals"),
+        (ReversesChunks, "test_chunks_come_in_the_order_of_the_bytes"),
+        (FreesSharedFiles, "test_a_final_keeps_the_files_of_its_partials"),
+        (FreesOnlyTheFirstPiece, "test_the_last_final_frees_every_file_that_it_kept"),
+        (ForgetsLeftovers, "test_release_leaves_nothing_but_the_leftover"),
+        (LeavesNoTombstone, "test_release_with_a_tombstone"),
+        (ForgetsTheUserOfTombstones, "test_release_with_a_tombstone"),
+        (ReleasesSharedFiles, "test_a_final_keeps_the_files_of_its_partials"),
+        (ExpiresInAnyOrder, "test_expired_uploads_oldest_first"),
+        (PagesForEver, "test_open_uploads_page_by_page"),
+    ],
+)
+def test_the_contract_notices(mutant: type[SqliteCatalog], caught_by: str) -> None:
+    async def kit(directory: Path, stack: AsyncExitStack) -> Mapping[str, object]:
+        open_another = sqlite_catalog(mutant)(directory, stack)
+        return {"open_another": open_another, "catalog": await open_another()}
+
+    contract = test_catalog if hasattr(test_catalog, caught_by) else test_catalog_finals
+    assert not is_kept(contract, caught_by, kit, within_s=1.0)

@@ -1,0 +1,218 @@
+"""What only the catalog in one SQLite file promises: cost, migrations, several processes, a full disk."""
+
+import asyncio
+import os
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.uploads import single
+from tusd_py.catalog.schema import MIGRATIONS
+from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "catalog.sqlite3"
+
+
+@pytest.fixture
+async def opened(file: Path, anyio_backend: str) -> AsyncIterator[SqliteCatalog]:
+    """An empty catalog in ``file``."""
+    catalog = await open_catalog(file)
+    yield catalog
+    await catalog.close()
+
+
+def commits(file: Path) -> int:
+    """Transactions in the write-ahead log: frames that name the database's size (SQLite, WAL format)."""
+    log = Path(f"{file}-wal").read_bytes()
+    (page_size,) = struct.unpack_from(">I", log, 8)
+    frames = range(32, len(log) - 23, 24 + page_size)
+    return sum(
+        1 for at in frames if log[at + 8 : at + 16] == log[16:24] and struct.unpack_from(">I", log, at + 4)[0]
+    )
+
+
+async def test_concurrent_creations_share_their_commits(opened: SqliteCatalog, file: Path) -> None:
+    before = commits(file)
+    await asyncio.gather(*(opened.insert(single(f"u{number}")) for number in range(50)))
+    assert 1 <= commits(file) - before < 10
+
+
+async def test_a_lone_creation_costs_one_commit(opened: SqliteCatalog, file: Path) -> None:
+    before = commits(file)
+    await opened.insert(single("a"))
+    assert commits(file) - before == 1
+
+
+def look(file: Path, sql: str) -> list[tuple[object, ...]]:
+    """Ask the file itself."""
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute(sql).fetchall()
+    finally:
+        connection.close()
+
+
+async def test_opening_again_changes_nothing(file: Path) -> None:
+    schemas = []
+    for number in range(3):
+        catalog = await open_catalog(file)
+        await catalog.insert(single(f"u{number}"))
+        await catalog.close()
+        schemas.append(look(file, "SELECT name, sql FROM sqlite_master ORDER BY name"))
+        assert look(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
+    assert schemas[0] == schemas[1] == schemas[2]
+    assert look(file, "SELECT id FROM uploads ORDER BY id") == [("u0",), ("u1",), ("u2",)]
+
+
+async def test_a_newer_catalog_is_refused_and_left_alone(file: Path) -> None:
+    await (await open_catalog(file)).close()
+    connection = sqlite3.connect(file)
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(ValueError, match="newer version"):
+        await open_catalog(file)
+    assert look(file, "PRAGMA user_version") == [(len(MIGRATIONS) + 1,)]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(file: Path) -> None:
+    file.write_bytes(b"no database " * 100)
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(sqlite3.DatabaseError):
+        await open_catalog(file)
+    assert file.read_bytes() == b"no database " * 100
+    assert len(os.listdir("/dev/fd")) == before
+
+
+#: Opens the catalog as soon as its standard input ends, and writes to it.
+_WORKER = """
+import asyncio, sys
+from pathlib import Path
+from tests.contract.uploads import final, partial, pieces, single
+from tusd_py.catalog.sqlite import open_catalog
+
+async def main(name):
+    print("ready", flush=True)
+    sys.stdin.read()
+    catalog = await open_catalog(Path(sys.argv[1]))
+    await catalog.insert(partial(f"p{name}"))
+    async def work(key):
+        await catalog.insert(single(key))
+        await catalog.insert_final(final("f" + key), pieces("f" + key, f"p{name}"), max_size=None)
+    for first in range(0, 24, 4):
+        await asyncio.gather(*(work(f"{name}-{first + k}") for k in range(4)))
+    print("done", flush=True)
+    if name == "killed":
+        await asyncio.sleep(60)
+    await catalog.close()
+
+asyncio.run(main(sys.argv[2]))
+"""
+
+
+def worker(file: Path, name: str) -> "subprocess.Popen[str]":
+    argv = [sys.executable, "-c", _WORKER, str(file), name]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def line_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def go(process: "subprocess.Popen[str]") -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+
+
+def test_processes_open_and_write_at_once_and_one_is_killed(file: Path) -> None:
+    """A new catalog, opened at the same moment by every worker; what was said to be written survives."""
+    workers = [worker(file, name) for name in ("0", "1", "2", "killed")]
+    try:
+        assert [line_of(process) for process in workers] == ["ready"] * 4
+        for process in workers:
+            go(process)
+        assert [line_of(process) for process in workers] == ["done"] * 4
+        workers[3].send_signal(signal.SIGKILL)
+        assert [process.wait(10) for process in workers] == [0, 0, 0, -signal.SIGKILL]
+    finally:
+        for process in workers:
+            end(process)
+    assert look(file, "SELECT count(*) FROM uploads") == [(4 * (1 + 24 + 24),)]
+    assert look(file, "SELECT count(*) FROM chunks") == [(4 * 24,)]
+    assert look(file, "PRAGMA integrity_check") == [("ok",)]
+
+
+#: Fills a small disk up, writes until there is no room, makes room and goes on.
+_FULL = """
+import asyncio, sys
+from pathlib import Path
+from tests.contract.uploads import single
+from tusd_py.catalog.sqlite import open_catalog
+from tusd_py.errors import StorageFull
+
+async def main(disk):
+    catalog = await open_catalog(disk / "catalog.sqlite3")
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    made, refused = [], 0
+    for number in range(200):
+        upload = single(f"u{number}", metadata_header="x" * 3000)
+        try:
+            await catalog.insert(upload)
+            made.append(upload)
+        except StorageFull:
+            refused += 1
+            assert await catalog.get(upload.id) is None
+    assert refused, "the disk never was full"
+    ballast.unlink()
+    await catalog.insert(single("after"))
+    assert [await catalog.get(upload.id) for upload in made] == made
+    await catalog.close()
+    print("fine")
+
+asyncio.run(main(Path(sys.argv[1])))
+"""
+
+
+def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
+    """On a small file system of its own, where the system allows to make one."""
+    if shutil.which("unshare") is None:
+        pytest.skip("no unshare command")
+    mount = f"mount -t tmpfs -o size=400k tmpfs '{tmp_path}'"
+    alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
+    if subprocess.run([*alone, mount], capture_output=True, check=False).returncode:
+        pytest.skip("making a file system is not allowed here")
+    child = subprocess.run(
+        [*alone, f'{mount} && exec "$0" "$@"', sys.executable, "-B", "-c", _FULL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (child.stdout, child.stderr) == ("fine\n", "")

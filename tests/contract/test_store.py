@@ -1,0 +1,290 @@
+"""The contract of a DataStore."""
+
+import asyncio
+import errno
+import hashlib
+import os
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.bodies import Sent, sent
+from tusd_py.model.body import Ended, Received, StopSignal
+from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
+from tusd_py.store.base import DataStore
+
+pytestmark = pytest.mark.anyio
+
+ID = "a" * 32
+UPLOAD = Upload(id=ID, length=10, user="ann", metadata={"name": b"x.txt"}, created_at=0.0)
+
+
+def content(store: DataStore, name: str = ID) -> bytes:
+    with store.open(name) as file:
+        return file.read()
+
+
+async def write(
+    store: DataStore, offset: int, *pieces: bytes, limit: int = 1 << 30, name: str = ID
+) -> Received:
+    return await store.write(name, offset, sent(*pieces), limit=limit, hashes=(), stop=StopSignal())
+
+
+async def test_create_makes_an_empty_data_file_and_the_export(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    assert await store.size(ID) == 0
+    assert content(store) == b""
+    adopted = await store.adopt(ID)
+    assert adopted is not None
+    found = adopted.upload
+    assert (found.id, found.length, found.user, found.metadata) == (ID, 10, "ann", {"name": b"x.txt"})
+    assert (found.kind, found.state, adopted.chunks) == (UploadKind.SINGLE, UploadState.OPEN, ())
+
+
+async def test_create_never_replaces_an_upload(store: DataStore) -> None:
+    """tusd silently empties a finished upload whose id is chosen again."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"precious")
+    with pytest.raises(FileExistsError):
+        await store.create(replace(UPLOAD, length=3))
+    assert content(store) == b"precious"
+    adopted = await store.adopt(ID)
+    assert adopted is not None
+    assert adopted.upload.length == 10
+
+
+async def test_bytes_go_to_the_offset(store: DataStore) -> None:
+    """CORE-37: piece after piece, request after request."""
+    await store.create(UPLOAD)
+    assert await write(store, 0, b"he", b"l") == Received(3, Ended.COMPLETE)
+    assert await write(store, 3, b"lo wo", b"rld") == Received(8, Ended.COMPLETE)
+    assert content(store) == b"hello world"
+    assert await store.size(ID) == 11
+
+
+async def test_bytes_go_to_the_offset_and_not_to_the_end(store: DataStore) -> None:
+    """What a dead writer left beyond the offset must not shift what follows."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"verified", b"-LEFT BEHIND")
+    await write(store, 8, b"-right")
+    assert content(store) == b"verified-rightBEHIND"
+
+
+async def test_a_write_changes_nothing_before_its_offset(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    await write(store, 0, b"0123456789")
+    await write(store, 9, b"x")
+    assert content(store) == b"012345678x"
+
+
+async def test_a_body_of_no_bytes_changes_nothing(store: DataStore) -> None:
+    """CORE-52."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"abc")
+    assert await write(store, 3) == Received(0, Ended.COMPLETE)
+    assert content(store) == b"abc"
+
+
+async def test_no_byte_beyond_the_limit(store: DataStore) -> None:
+    """CORE-50."""
+    await store.create(UPLOAD)
+    assert await write(store, 0, b"abc", b"def", limit=5) == Received(5, Ended.OVERRUN)
+    assert content(store) == b"abcde"
+
+
+async def test_what_ended_early_is_kept(store: DataStore) -> None:
+    """CORE-56: store as much of the received data as possible."""
+    await store.create(UPLOAD)
+    body = Sent([b"abc"], ended=Ended.DISCONNECTED)
+    received = await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
+    assert received == Received(3, Ended.DISCONNECTED)
+    assert content(store) == b"abc"
+
+
+async def test_hashes_take_exactly_the_bytes_written(store: DataStore) -> None:
+    """CHECK-04: also when the limit cuts the body."""
+    await store.create(UPLOAD)
+    taken = [hashlib.sha256(), hashlib.sha512()]
+    await store.write(ID, 0, sent(b"abc", b"def"), limit=5, hashes=taken, stop=StopSignal())
+    assert [each.digest() for each in taken] == [
+        hashlib.sha256(b"abcde").digest(),
+        hashlib.sha512(b"abcde").digest(),
+    ]
+
+
+async def test_the_body_can_be_stopped(store: DataStore) -> None:
+    """The signal of the request is the one that the body listens to."""
+    await store.create(UPLOAD)
+    stop, body = StopSignal(), sent(b"abc")
+    await store.write(ID, 0, body, limit=10, hashes=(), stop=stop)
+    assert body.stops == [stop]
+
+
+async def test_a_failure_of_the_medium_is_told_and_keeps_what_was_written(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    body = Sent([b"abc"], failure=OSError(errno.ENOSPC, "no space"))
+    with pytest.raises(OSError, match="no space") as failed:
+        await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
+    assert failed.value.errno == errno.ENOSPC
+    assert content(store) == b"abc"
+
+
+async def test_writing_to_what_is_gone(store: DataStore) -> None:
+    """And it does not come back by that."""
+    with pytest.raises(FileNotFoundError):
+        await write(store, 0, b"abc")
+    assert await store.size(ID) is None
+
+
+async def test_no_descriptor_is_left_open(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    await store.sync(ID)
+    before = len(os.listdir("/dev/fd"))
+    for failure in (None, OSError(errno.EIO, "broken")):
+        try:
+            body = Sent([b"abc"], failure=failure)
+            await store.write(ID, 0, body, limit=9, hashes=(), stop=StopSignal())
+        except OSError as error:
+            if error is not failure:
+                raise
+    await store.digest(ID, 0, 3, hashlib.sha256())
+    await store.export(UPLOAD)
+    await store.sync(ID)
+    await store.adopt(ID)
+    assert len(os.listdir("/dev/fd")) == before
+
+
+async def test_truncate_discards_the_rest(store: DataStore) -> None:
+    """CHECK-06: a rollback must really take the bytes away."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"verified", b"-wrong")
+    await store.truncate(ID, 8)
+    assert await store.size(ID) == 8
+    assert content(store) == b"verified"
+    await write(store, 8, b"+")
+    assert content(store) == b"verified+"
+
+
+async def test_truncate_never_makes_up_bytes(store: DataStore) -> None:
+    """After a power cut the file may be shorter than the catalog remembers; zeros are not the client's."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"abc")
+    await store.truncate(ID, 8)
+    assert content(store) == b"abc"
+
+
+async def test_size_of_nothing(store: DataStore) -> None:
+    assert await store.size(ID) is None
+
+
+async def test_digest_of_a_range(store: DataStore) -> None:
+    """CHECK-25: from ``start`` to ``stop``, exclusive, across blocks."""
+    data = bytes(range(251)) * 10_000
+    await store.create(UPLOAD)
+    await write(store, 0, data)
+    for start, stop in ((0, len(data)), (0, 0), (7, 8), (1000, 1_500_000), (len(data) - 1, len(data))):
+        taken = hashlib.sha256()
+        await store.digest(ID, start, stop, taken)
+        assert taken.digest() == hashlib.sha256(data[start:stop]).digest(), (start, stop)
+
+
+async def test_remove_takes_the_data_file(store: DataStore) -> None:
+    """TERM: and only that; twice is fine."""
+    await store.create(UPLOAD)
+    await store.create(replace(UPLOAD, id="b"))
+    await store.remove(ID)
+    await store.remove(ID)
+    assert await store.size(ID) is None
+    assert await store.adopt(ID) is None
+    assert await store.size("b") == 0
+    with pytest.raises(FileNotFoundError):
+        store.open(ID)
+
+
+async def test_remove_export_takes_the_export(store: DataStore) -> None:
+    """A deleted upload must not be adopted again; the bytes stay for the finals that use them."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"abc")
+    await store.remove_export(ID)
+    await store.remove_export(ID)
+    assert await store.adopt(ID) is None
+    assert content(store) == b"abc"
+
+
+async def test_an_id_can_be_made_again_after_its_removal(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    await write(store, 0, b"abc")
+    await store.remove(ID)
+    await store.remove_export(ID)
+    await store.create(UPLOAD)
+    assert content(store) == b""
+
+
+async def test_what_is_open_stays_readable(store: DataStore) -> None:
+    """A download goes on although the upload is deleted."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"hello")
+    with store.open(ID) as file:
+        await store.remove(ID)
+        assert file.read() == b"hello"
+
+
+async def test_export_replaces_the_export(store: DataStore) -> None:
+    """DEFER-07: the declared length."""
+    await store.create(replace(UPLOAD, length=None))
+    await store.export(replace(UPLOAD, length=7))
+    adopted = await store.adopt(ID)
+    assert adopted is not None
+    assert adopted.upload.length == 7
+
+
+async def test_export_is_seen_whole_or_not_at_all(store: DataStore) -> None:
+    """While it is replaced a reader finds the old one or the new one."""
+    sizes = {1, 60_000}
+    versions = [replace(UPLOAD, metadata={"name": b"x" * size}) for size in sizes]
+    await store.create(versions[0])
+    done = asyncio.Event()
+
+    async def rewrite() -> None:
+        for number in range(60):
+            await store.export(versions[number % 2])
+        done.set()
+
+    async def read() -> None:
+        while not done.is_set():
+            adopted = await store.adopt(ID)
+            assert adopted is not None, "a reader found half an export"
+            assert len(adopted.upload.metadata["name"]) in sizes
+            await asyncio.sleep(0)
+
+    await asyncio.gather(rewrite(), read())
+
+
+async def test_a_final_comes_back_with_its_pieces(store: DataStore) -> None:
+    """CONCAT-09, after the catalog is lost."""
+    final = Upload(id="f", kind=UploadKind.FINAL, length=5, concat_header="final;/p2 /p1", created_at=0.0)
+    chunks = []
+    for position, (name, data) in enumerate([("p2", b"abc"), ("p1", b"de")]):
+        partial = replace(UPLOAD, id=name, kind=UploadKind.PARTIAL, length=len(data))
+        await store.create(partial)
+        await write(store, 0, data, name=name)
+        chunks.append(
+            UploadChunk(upload_id="f", position=position, size=len(data), data_file=name, source_id=name)
+        )
+    await store.export(final, chunks)
+    adopted = await store.adopt("f")
+    assert adopted is not None
+    assert adopted.chunks == tuple(chunks)
+    assert (adopted.upload.kind, adopted.upload.state) == (UploadKind.FINAL, UploadState.COMPLETE)
+    assert adopted.upload.concat_header == "final;/p2 /p1"
+
+
+async def test_nothing_is_adopted_from_nothing(store: DataStore) -> None:
+    assert await store.adopt(ID) is None
+
+
+async def test_uploads_do_not_touch_each_other(store: DataStore) -> None:
+    names = [f"u{number}" for number in range(20)]
+    await asyncio.gather(*(store.create(replace(UPLOAD, id=name)) for name in names))
+    await asyncio.gather(*(write(store, 0, name.encode() * 100, name=name) for name in names))
+    assert [content(store, name) for name in names] == [name.encode() * 100 for name in names]

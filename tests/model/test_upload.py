@@ -1,0 +1,174 @@
+"""Upload ids, what an Upload refuses to be, and every move between states."""
+
+import itertools
+import os
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tusd_py.model.upload import (
+    MOVES,
+    Upload,
+    UploadEvent,
+    UploadKind,
+    UploadState,
+    is_upload_id,
+    new_upload_id,
+)
+
+_ODD = st.lists(
+    st.sampled_from(
+        ["a", "Z", "0", ".", "..", "/", "\\", "~", "%", ":", ".info", ".lock", ".stop", "\0", "\n", " "]
+    ),
+    max_size=6,
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("0123456789abcdef0123456789abcdef", id="one made here"),
+        pytest.param("a", id="one character"),
+        pytest.param("a" * 200, id="200 characters"),
+        pytest.param("report.pdf", id="a dot within, as a hook of tusd may choose"),
+        pytest.param("-_~!$'()*+,;=@%", id="every other character that tusd allows in a name"),
+        pytest.param("a..b", id="dots that mean nothing"),
+        pytest.param("info", id="only the suffix is reserved"),
+        pytest.param("a.info.txt", id="not at the end"),
+    ],
+)
+def test_ids(text: str) -> None:
+    assert is_upload_id(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="empty"),
+        pytest.param(".", id="this directory"),
+        pytest.param("..", id="CORE-35 the directory above"),
+        pytest.param(".tusd-py", id="hidden: the folder of our state"),
+        pytest.param("a/b", id="CORE-35 separator"),
+        pytest.param("/a", id="absolute"),
+        pytest.param("a\\b", id="separator elsewhere"),
+        pytest.param("a\0", id="CORE-35 NUL"),
+        pytest.param("a\n", id="line feed behind, which $ of a regular expression lets pass"),
+        pytest.param("a b", id="blank: a separator in Upload-Concat"),
+        pytest.param("a:b", id="stream of a file elsewhere"),
+        pytest.param("a.info", id="CORE-35 a description"),
+        pytest.param(".info", id="only the suffix"),
+        pytest.param("a.lock", id="a lock of tusd"),
+        pytest.param("a.stop", id="a request of tusd"),
+        pytest.param("\xe9", id="a letter beyond ASCII"),
+        pytest.param("\uff11", id="full-width digit"),
+        pytest.param("a" * 201, id="CORE-35 too long"),
+        pytest.param("a" * 8192, id="CORE-35 much too long"),
+    ],
+)
+def test_no_ids(text: str) -> None:
+    assert not is_upload_id(text)
+
+
+@given(st.one_of(st.text(), _ODD, st.from_regex(r"[!-~]{1,12}", fullmatch=True)))
+@example("..")
+@example("a.info")
+def test_an_id_is_one_harmless_file_name(text: str) -> None:
+    """Whatever is accepted names one file in the directory, beside none of the files we put there."""
+    if not is_upload_id(text):
+        return
+    assert os.path.basename(text) == text
+    assert Path("/uploads", text).parent == Path("/uploads")
+    assert os.path.normpath(f"/uploads/{text}") == f"/uploads/{text}"
+    assert not text.startswith(".")
+    assert not text.endswith((".info", ".lock", ".stop"))
+    assert text.isascii()
+    assert text.isprintable()
+    assert not set(text) & set('/\\:*?"<>|& \t') - {"*"}
+    assert len(f".{text}.info.new") <= 255, "a file name of the system"
+
+
+def test_ids_made_here_are_tusd_s_and_never_the_same() -> None:
+    """CREATE-05."""
+    made = {new_upload_id() for _ in range(1000)}
+    assert len(made) == 1000
+    for upload_id in made:
+        assert is_upload_id(upload_id)
+        assert len(upload_id) == 32
+        assert set(upload_id) <= set("0123456789abcdef")
+
+
+@pytest.mark.parametrize("upload_id", ["", "..", "a/b", "a.info", ".a"])
+def test_an_upload_has_an_id(upload_id: str) -> None:
+    with pytest.raises(ValueError, match="not an upload id"):
+        Upload(id=upload_id, length=1, created_at=0.0)
+
+
+@pytest.mark.parametrize("length", [-1, -(2**63)])
+def test_a_length_is_not_negative(length: int) -> None:
+    with pytest.raises(ValueError, match="between 0 and"):
+        Upload(id="a", length=length, created_at=0.0)
+
+
+def test_an_upload_is_open_single_and_anybody_s_unless_told_otherwise() -> None:
+    upload = Upload(id="a", length=None, created_at=0.0)
+    assert (upload.kind, upload.state, upload.user) == (UploadKind.SINGLE, UploadState.OPEN, None)
+    assert upload.expires_at is None
+    with pytest.raises(FrozenInstanceError):
+        upload.length = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("unverified_from", "stored", "offset"),
+    [
+        pytest.param(None, 7, 7, id="all bytes are verified"),
+        pytest.param(4, 7, 4, id="CHECK-20: bytes that await their checksum do not count"),
+        pytest.param(0, 7, 0, id="not even the first one"),
+        pytest.param(7, 7, 7, id="nothing of the new request has arrived"),
+        pytest.param(9, 7, 7, id="fewer bytes than were promised: the file is right"),
+    ],
+)
+def test_offset_counts_verified_bytes(unverified_from: int | None, stored: int, offset: int) -> None:
+    upload = Upload(id="a", length=10, created_at=0.0, unverified_from=unverified_from)
+    assert upload.offset(stored) == offset
+
+
+#: What may happen in which state, and what comes of it: an independent copy of the rule, as a table.
+#: "-": refused. Columns: the events in the order of _EVENTS.
+_EVENTS = [
+    UploadEvent.APPEND,
+    UploadEvent.FINISH,
+    UploadEvent.TERMINATE,
+    UploadEvent.EXPIRE,
+    UploadEvent.FORGET,
+]
+_TABLE = {
+    UploadState.OPEN: ["open", "complete", "gone", "expired", "-"],
+    UploadState.COMPLETE: ["-", "-", "gone", "expired", "-"],
+    UploadState.EXPIRED: ["-", "-", "-", "-", "gone"],
+}
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(UploadState, UploadEvent)))
+def test_every_state_and_event(state: UploadState, event: UploadEvent) -> None:
+    """TERM, EXPIRE: a pair that the table does not name is refused."""
+    expected = _TABLE[state][_EVENTS.index(event)]
+    if expected == "-":
+        assert (state, event) not in MOVES
+    else:
+        after = MOVES[state, event]
+        assert ("gone" if after is None else after.value) == expected
+
+
+def test_every_upload_can_go_and_none_comes_back() -> None:
+    """From each state some moves end in nothing, and no move leads back to a state with fewer bytes."""
+    order = [UploadState.OPEN, UploadState.COMPLETE, UploadState.EXPIRED]
+    for (before, _), after in MOVES.items():
+        assert after is None or order.index(after) >= order.index(before)
+    for start in UploadState:
+        reached: set[UploadState | None] = {start}
+        for _ in MOVES:
+            reached |= {after for (before, _), after in MOVES.items() if before in reached}
+        assert None in reached

@@ -1,0 +1,1 @@
+"""Tests of what only a data store that is a directory has."""

@@ -1,0 +1,27 @@
+"""Taking over what only the directory knows: uploads that tusd left, or that a lost catalog knew."""
+
+from __future__ import annotations
+
+from tusd_py import observe
+from tusd_py.service.core import Core
+
+
+async def adopt_all(core: Core) -> int:
+    """Take every upload of the directory into a catalog that was just made; return how many there were.
+
+    All of them, before anything is deleted or expires: a final counts as a user of its partials' data
+    files only once it is known, and an upload that nobody asks for expires only once it is known, too.
+    """
+    names = await core.store.exported()
+    count = 0
+    for name in names:
+        if await core.adopt(name) is not None:
+            count += 1
+    known = set(names)
+    for name in names:
+        for chunk in await core.catalog.chunks(name):
+            if chunk.data_file not in known:  # a deleted partial that lives on in its finals
+                await core.catalog.add_leftover(chunk.data_file)
+    if count:
+        observe.log("UploadsAdopted", count=count)
+    return count
