@@ -1,0 +1,1 @@
+"""The application inside other people's: mounted, with their callables, users and servers."""

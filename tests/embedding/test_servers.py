@@ -1,0 +1,157 @@
+"""Under other servers, as processes: uvicorn's own two protocols, and hypercorn."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.server import free_port
+from tests.support.tus import MIB, Tus, Wire, checksum, id_of, payload
+
+UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"]
+SERVERS = {
+    "uvicorn-httptools": [*UVICORN, "--http", "httptools", "{app}"],
+    "uvicorn-h11": [*UVICORN, "--http", "h11", "{app}"],
+    "hypercorn": [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:{port}", "{app}"],
+}
+
+
+class Process:
+    """One server on one directory."""
+
+    def __init__(self, argv: list[str], app: str, directory: Path) -> None:
+        self.port = free_port()
+        self.directory = directory
+        self._log = directory.with_name("server.log")
+        with self._log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [word.format(port=self.port, app=app) for word in argv],
+                cwd=Path(__file__).parents[2],
+                env={**os.environ, "UPLOAD_DIR": str(directory)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+
+    def wait(self) -> None:
+        """Return when it listens."""
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return
+            except OSError:
+                assert self.process.poll() is None, self.output()
+                assert time.monotonic() < deadline, self.output()
+                time.sleep(0.05)
+
+    def output(self) -> str:
+        """What it said."""
+        return self._log.read_text(errors="replace")
+
+    def data(self, url: str) -> bytes:
+        """What is in the data file of an upload."""
+        return (self.directory / id_of(url)).read_bytes()
+
+
+def start(name: str, app: str, tmp_path: Path) -> Iterator[Process]:
+    """Run a server for the time of one test."""
+    server = Process(SERVERS[name], app, tmp_path / "uploads")
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.process.kill()
+        server.process.wait(10)
+
+
+@pytest.fixture(params=SERVERS)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
+    yield from start(request.param, "tests.embedding.hosts:mounted", tmp_path)
+
+
+@pytest.fixture
+def tus(server: Process) -> Iterator[Tus]:
+    with Tus(f"http://127.0.0.1:{server.port}/api/files/") as client:
+        yield client
+
+
+def test_an_upload_from_end_to_end(server: Process, tus: Tus) -> None:
+    """Create, append in all the ways there are, resume after a cut, download, delete: on one start."""
+    data = payload(4 * MIB)
+    url = tus.create(len(data), data[:1000])
+    assert url.startswith(tus.url)
+    assert tus.patch(url, 1000, data[1000:2000]).headers["Upload-Offset"] == "2000"
+    parts = iter([data[2000:3000], data[3000:70_000]])
+    assert tus.patch(url, 2000, parts).headers["Upload-Offset"] == "70000"
+    wrong = tus.patch(url, 70_000, data[:5000], Upload_Checksum=checksum(data[70_000:75_000]))
+    assert (wrong.status_code, tus.offset(url)) == (460, 70_000)
+    right = tus.patch(url, 70_000, data[70_000:MIB], Upload_Checksum=checksum(data[70_000:MIB]))
+    assert (right.status_code, tus.offset(url)) == (204, MIB)
+    assert tus.patch(url, 5, data).status_code == 409
+    kept = cut(server, tus, url, data)
+    assert MIB < kept <= 3 * MIB
+    assert server.data(url) == data[:kept]
+    tus.finish(url, data)
+    assert tus.get(url).content == data
+    assert tus.get(url, Range="bytes=70000-70099").content == data[70_000:70_100]
+    assert tus.delete(url).status_code == 204
+    assert not list(server.directory.glob("[!.]*"))
+    assert "Traceback" not in server.output()
+
+
+def cut(server: Process, tus: Tus, url: str, data: bytes) -> int:
+    """Send the bytes from MIB to 3 MIB of a longer body, cut the connection; return the offset then."""
+    wire = Wire(("127.0.0.1", server.port))
+    wire.begin_patch(url.replace(f"http://127.0.0.1:{server.port}", "http://x"), MIB, len(data) - MIB)
+    wire.send(data[MIB : 3 * MIB])
+    time.sleep(0.3)
+    wire.fin()
+    deadline = time.monotonic() + 5
+    while (offset := tus.offset(url)) < 3 * MIB and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return offset
+
+
+def test_a_stalled_sender_is_taken_over_from(server: Process, tus: Tus) -> None:
+    """CONC-02, CONC-03: on the portable path as well, within a second or so."""
+    url = tus.create(11)
+    with Wire(("127.0.0.1", server.port)) as wire:
+        wire.begin_patch(url.replace(f"http://127.0.0.1:{server.port}", "http://x"), 0, 11)
+        wire.send(b"hello")
+        deadline = time.monotonic() + 5
+        while server.data(url) != b"hello":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        begun = time.monotonic()
+        assert tus.patch(url, 5, b" world").status_code == 204
+        assert time.monotonic() - begun < 3
+        reply = wire.reply()
+    assert reply is None or (reply.status, reply.headers["upload-offset"]) == (409, "5")
+    assert tus.get(url).content == b"hello world"
+
+
+def test_refused_before_the_body(server: Process, tus: Tus) -> None:
+    """CORE-62: the answer to a large body that is not wanted can be read."""
+    url = tus.create(16 * MIB)
+    assert tus.patch(url, 7, b"x" * 8 * MIB).status_code == 409
+    assert tus.offset(url) == 0
+
+
+@pytest.mark.parametrize("name", ["uvicorn-httptools", "hypercorn"])
+def test_a_server_whose_host_forgot_the_lifespan_can_be_stopped(name: str, tmp_path: Path) -> None:
+    """It opens with the first request, and does not keep the process from ending."""
+    for server in start(name, "tests.embedding.hosts:forgotten", tmp_path):
+        with Tus(f"http://127.0.0.1:{server.port}/api/files/") as tus:
+            url = tus.create(5, b"hello")
+            assert tus.get(url).content == b"hello"
+        server.process.terminate()
+        server.process.wait(5)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
