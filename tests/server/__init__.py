@@ -1,0 +1,1 @@
+"""Tests of the server on real sockets and processes."""

@@ -1,0 +1,48 @@
+"""Server processes that the tests share: one for each event loop, and one with TLS."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .client import Server
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    command = (
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=lab"
+    )
+    subprocess.run([*command.split(), "-keyout", path, "-out", path], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture(scope="session", params=["asyncio", "uvloop"])
+def loop(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def server(loop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("lab"), loop=loop)
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def tls_server(loop: str, tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("tls-lab"), loop=loop, tls_cert=str(certificate))
+    yield server
+    assert server.stop() == 0
+
+
+@pytest.fixture(scope="session")
+def hasty_server(loop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that waits half a second for its clients."""
+    server = Server(tmp_path_factory.mktemp("hasty-lab"), loop=loop, network_timeout_s=0.5)
+    yield server
+    assert server.stop() == 0

@@ -1,0 +1,46 @@
+"""Writing at an offset, whatever the medium does."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tusd_py.server.files import write_at, write_pieces
+
+_whole_pwrite = os.pwrite
+
+
+def _three_bytes(fd: int, data: memoryview, offset: int) -> int:
+    return _whole_pwrite(fd, data[:3], offset)
+
+
+def test_short_writes_are_written_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "pwrite", _three_bytes)
+    digest = hashlib.sha256()
+    with (tmp_path / "file").open("wb") as file:
+        write_at(file.fileno(), memoryview(b"0123456789"), 2, [digest])
+    assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
+    assert digest.digest() == hashlib.sha256(b"0123456789").digest()
+
+
+@pytest.mark.parametrize("pieces", [[], [b"abc"], [b"abc", bytearray(b"de"), b"f"]])
+def test_pieces_go_one_behind_the_other(tmp_path: Path, pieces: Sequence[bytes | bytearray]) -> None:
+    with (tmp_path / "file").open("wb") as file:
+        assert write_pieces(file.fileno(), pieces, 0, ()) == sum(map(len, pieces))
+    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
+
+
+def test_what_fits_is_kept_when_the_medium_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full_after_six(fd: int, data: memoryview, offset: int) -> int:
+        if offset >= 6:
+            raise OSError(28, "No space left on device")
+        return _three_bytes(fd, data, offset)
+
+    monkeypatch.setattr(os, "pwrite", full_after_six)
+    with (tmp_path / "file").open("wb") as file, pytest.raises(OSError, match="No space"):
+        write_at(file.fileno(), memoryview(b"0123456789"), 0, ())
+    assert (tmp_path / "file").read_bytes() == b"012345"
