@@ -1,0 +1,1 @@
+"""The released tus clients against the server."""

@@ -1,0 +1,1 @@
+"""The server as its users run it: real processes, real sockets, real failures."""

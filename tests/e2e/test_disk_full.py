@@ -1,0 +1,154 @@
+"""A disk without room: no success is claimed, the offset is the truth, and with room again all ends well.
+
+Two ways to have no room: a small tmpfs of its own where mounting is allowed, and a limit on the size of
+any file the server may write (which the kernel reports as EFBIG), which needs no privilege.
+"""
+
+import os
+import resource
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from tests.support.fixtures import Serve
+from tests.support.server import Server
+from tests.support.tus import MIB, Tus, id_of, payload
+
+ROOM = 8 * MIB
+SIZE = 12 * MIB
+
+
+class Disk(Protocol):
+    """A place for uploads whose room the test decides."""
+
+    server: Server
+
+    def shrink(self, room: int) -> None:
+        """Leave about ``room`` bytes."""
+
+    def grow(self) -> None:
+        """Leave enough for everything."""
+
+
+class SmallTmpfs:
+    """A file system of ``SIZE`` plus some, most of it taken by a file that can be removed."""
+
+    def __init__(self, serve: Serve, where: Path) -> None:
+        self._ballast = where / "ballast"
+        self.server = serve(upload_dir=where / "uploads")
+
+    def shrink(self, room: int) -> None:
+        self._ballast.unlink(missing_ok=True)
+        state = os.statvfs(self._ballast.parent)
+        taken = state.f_bavail * state.f_frsize - room
+        with self._ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, taken)
+
+    def grow(self) -> None:
+        self._ballast.unlink(missing_ok=True)
+
+
+class SmallFiles:
+    """A limit on every file the running server writes."""
+
+    def __init__(self, serve: Serve) -> None:
+        self.server = serve()
+
+    def shrink(self, room: int) -> None:
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+
+    def grow(self) -> None:
+        limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, limit)
+
+
+def mounted(where: Path) -> bool:
+    """Mount a tmpfs; False if this system does not allow it."""
+    where.mkdir(parents=True, exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE + 20 * MIB}", "tmpfs", str(where)]
+    return os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+
+
+@pytest.fixture
+def small_place(tmp_path: Path) -> Iterator[Path | None]:
+    """A file system of its own, or None where it cannot be had; outlives the server that uses it."""
+    where = tmp_path / "small"
+    has_it = mounted(where)
+    yield where if has_it else None
+    if has_it:
+        subprocess.run(["umount", "-l", str(where)], check=True)
+
+
+@pytest.fixture(params=["tmpfs", "file size limit"])
+def disk(request: pytest.FixtureRequest, small_place: Path | None, serve: Serve) -> Disk:
+    """Both ways; where mounting is not allowed the limit stands in for the tmpfs."""
+    if request.param == "tmpfs" and small_place is not None:
+        return SmallTmpfs(serve, small_place)
+    return SmallFiles(serve)
+
+
+def test_patch_onto_a_full_disk_is_507_with_a_true_offset(disk: Disk) -> None:
+    """Every PATCH that does not fit is 507 (tuspyserver says 204 and clients loop); then it completes."""
+    data = payload(SIZE, seed=60)
+    with Tus(disk.server.url) as tus:
+        url = tus.create(SIZE)
+        disk.shrink(ROOM)
+        for _ in range(3):
+            before = tus.offset(url)
+            reply = tus.patch(url, before, data[before:])
+            assert reply.status_code == 507, f"{reply.status_code} {reply.text}"
+            assert "Traceback" not in reply.text
+            assert str(disk.server.upload_dir) not in reply.text
+            after = tus.offset(url)
+            assert before <= after < SIZE
+            stored = (disk.server.upload_dir / id_of(url)).read_bytes()
+            assert stored[:after] == data[:after], "the offset promises bytes that are not there"
+        disk.grow()
+        tus.finish(url, data)
+        assert tus.get(url).content == data
+
+
+def test_verified_chunk_onto_a_full_disk_keeps_none_of_it(disk: Disk) -> None:
+    """A chunk with a checksum that does not fit leaves the offset where it was."""
+    data = payload(SIZE, seed=61)
+    with Tus(disk.server.url) as tus:
+        url = tus.create(SIZE)
+        first = 2 * MIB
+        assert tus.patch(url, 0, data[:first]).status_code == 204
+        disk.shrink(ROOM if isinstance(disk, SmallFiles) else ROOM - first)
+        reply = tus.patch(url, first, data[first:])
+        assert reply.status_code == 507
+        disk.grow()
+        tus.finish(url, data)
+        assert tus.get(url).content == data
+
+
+def test_creation_on_a_full_disk_is_507_and_leaves_nothing(disk: Disk) -> None:
+    """An upload that cannot be recorded is not announced, and no file of it stays."""
+    with Tus(disk.server.url) as tus:
+        kept = tus.create(10)
+        before = sorted(path.name for path in disk.server.upload_dir.iterdir())
+        disk.shrink(0)
+        replies = [tus.post(10, Upload_Metadata="filename " + "YWJj" * 500) for _ in range(3)]
+        assert [reply.status_code for reply in replies] == [507] * 3, [r.text for r in replies]
+        assert not any("Location" in reply.headers for reply in replies)
+        assert sorted(path.name for path in disk.server.upload_dir.iterdir()) == before
+        disk.grow()
+        tus.finish(kept, b"0123456789")
+        tus.finish(tus.create(3), b"abc")
+
+
+def test_creation_with_upload_onto_a_full_disk_is_no_success(disk: Disk) -> None:
+    """A body that does not fit is 507; nothing claims to be complete, and the server goes on."""
+    data = payload(SIZE, seed=62)
+    with Tus(disk.server.url) as tus:
+        tus.create(1)
+        disk.shrink(ROOM)
+        reply = tus.post(SIZE, data)
+        assert reply.status_code == 507, f"{reply.status_code} {reply.text}"
+        disk.grow()
+        url = tus.create(SIZE, data)
+        assert tus.get(url).content == data
