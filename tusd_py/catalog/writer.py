@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from tusd_py.errors import StorageFull
-from tusd_py.quick import outlast
+from tusd_py.quick import Quick, in_thread, outlast
 
 _T = TypeVar("_T")
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
 Parameters = Sequence[str | int | float | None]
 
 
@@ -42,18 +43,21 @@ class _Job:
 class Writer:
     """Commits everything that waits at the same moment as one transaction.
 
-    Fifty concurrent creations thus cost one commit and one visit to the thread, and a lone one waits for
-    nobody.
+    Fifty concurrent creations thus cost one commit, and a lone one waits for nobody. Commits that need
+    no sync are made on the event loop at the end of its turn, as long as the medium is quick and no other
+    process is writing; all others in a thread.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-catalog")
+        self._quick = Quick(self._thread)
         self._rows: list[_Row] = []
         self._jobs: list[_Job] = []
         self._task: asyncio.Task[None] | None = None
         self._is_durable = False
+        self._is_patient = True
 
     async def put(self, sql: str, row: Parameters, *, durable: bool = False) -> None:
         """Run ``sql`` for one row; return when it is committed.
@@ -64,39 +68,43 @@ class Writer:
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._rows.append(_Row(sql, row, durable, done))
-        self._wake()
-        await outlast(done)
+        await self._committed(done)
 
     async def run(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
-        """Run ``job`` in the thread, by itself within a transaction; return its result when it is committed.
+        """Run ``job`` by itself within a transaction; return its result when it is committed.
 
-        With ``durable`` the commit survives a power cut. An UploadError that the job raises undoes what it
-        did, and only that.
+        With ``durable`` the commit survives a power cut. An exception that it raises undoes what it did,
+        and only that.
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._jobs.append(_Job(job, durable, done))
-        self._wake()
-        return await outlast(done)
+        return await self._committed(done)
+
+    async def _committed(self, done: asyncio.Future[_T]) -> _T:
+        if self._task is None:
+            self._task = asyncio.create_task(self._drain())
+        try:
+            return await done
+        except asyncio.CancelledError:
+            # A lock must not be let go of while something is still to be written under it.
+            if self._task is not None:
+                await outlast(self._task)
+            raise
 
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
         if self._task is not None:
             await self._task
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._connection.close)
+        await in_thread(self._thread, self._connection.close)
         self._thread.shutdown()
 
-    def _wake(self) -> None:
-        if self._task is None:
-            self._task = asyncio.create_task(self._drain())
-
     async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
         try:
             while self._rows or self._jobs:
                 rows, self._rows = self._rows, []
                 jobs, self._jobs = self._jobs, []
                 try:
-                    await loop.run_in_executor(self._thread, self._commit, rows, jobs)
+                    await self._commit_somewhere(rows, jobs)
                 except Exception as error:
                     for done in [*(row.done for row in rows), *(job.done for job in jobs)]:
                         _settle(done, _translate(error))
@@ -108,8 +116,20 @@ class Writer:
         finally:
             self._task = None
 
-    def _commit(self, rows: Sequence[_Row], jobs: Sequence[_Job]) -> None:
-        self._set_durable(any(row.durable for row in rows) or any(job.durable for job in jobs))
+    async def _commit_somewhere(self, rows: Sequence[_Row], jobs: Sequence[_Job]) -> None:
+        durable = any(row.durable for row in rows) or any(job.durable for job in jobs)
+        if not durable and not self._quick.is_slow:
+            try:
+                self._quick.call(self._commit, rows, jobs, durable, False)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode not in _BUSY:
+                    raise
+            else:
+                return
+        await in_thread(self._thread, self._commit, rows, jobs, durable, True)
+
+    def _commit(self, rows: Sequence[_Row], jobs: Sequence[_Job], durable: bool, patient: bool) -> None:
+        self._set_up(durable, patient)
         batches: dict[str, list[Parameters]] = {}
         for row in rows:
             batches.setdefault(row.sql, []).append(row.values)
@@ -142,11 +162,17 @@ class Writer:
             job.outcome = _translate(error)
         self._connection.execute("RELEASE job")
 
-    def _set_durable(self, durable: bool) -> None:
-        """In WAL mode NORMAL survives the death of the process, FULL a power cut as well."""
+    def _set_up(self, durable: bool, patient: bool) -> None:
+        """Choose what a commit survives, and whether to wait for other processes.
+
+        In WAL mode NORMAL survives the death of the process, FULL a power cut as well.
+        """
         if durable is not self._is_durable:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._is_durable = durable
+        if patient is not self._is_patient:
+            self._connection.execute(f"PRAGMA busy_timeout = {10_000 if patient else 0}")
+            self._is_patient = patient
 
 
 def _translate(error: Exception) -> Exception:

@@ -169,11 +169,13 @@ class Exchange:
         """Answer 500 if nothing was said yet; otherwise break off, so that nobody takes it for complete."""
         if self._wire.lost or self.response.complete:
             return
-        if not self.response.take_back():
-            self._wire.transport.abort()
-            return
-        for message in plain(500, b"Internal Server Error\n"):
-            await self.send(message)
+        try:
+            if self.response.take_back():
+                for message in plain(500, b"Internal Server Error\n"):
+                    await self.send(message)
+        finally:
+            if not self.response.complete:
+                self._wire.transport.abort()
 
     def _report_end(self) -> None:
         if self.response.complete and self._stop is None:

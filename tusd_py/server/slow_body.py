@@ -15,6 +15,8 @@ from .files import write_pieces
 from .inbox import WRITING_BACKLOG, Inbox
 from .pool import Pool
 
+_SMALL = 64 * 1024  # bytes that are written in less time than a trip to a thread takes
+
 
 async def receive(
     inbox: Inbox, pool: Pool, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal
@@ -27,7 +29,9 @@ async def receive(
     while True:
         pieces = inbox.take(limit - count)
         if pieces:
-            count += await pool.run(write_pieces, fd, pieces, offset + count, hashes)
+            is_small = sum(map(len, pieces)) <= _SMALL
+            write = pool.run_quick if is_small else pool.run
+            count += await write(write_pieces, fd, pieces, offset + count, hashes)
         elif count == limit and (inbox.buffered or inbox.framing.left):
             return Received(count, Ended.OVERRUN)
         elif inbox.ended is not None:

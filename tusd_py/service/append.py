@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
@@ -78,7 +75,7 @@ class Appender:
 
         async def check() -> None:
             # A request for another place must not stop a writer that is doing well.
-            await self._check(await core.find(upload_id, caller), offset)
+            await self._check(await core.find_in_use(upload_id, caller), offset)
 
         async with core.locker.hold(
             upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
@@ -91,8 +88,7 @@ class Appender:
                 await self._keep_length(declared)
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
-            with self._kept_alive(declared):
-                written = await self._write(declared, offset, body, proof, stop)
+            written = await self._write(declared, offset, body, proof, stop)
             return await self._conclude(declared, written, caller)
 
     async def fill(
@@ -104,8 +100,7 @@ class Appender:
             UploadError: As ``append``. Unless the body came whole, the upload is not finished.
         """
         self._check_room(upload, 0, body)
-        with self._kept_alive(upload):
-            written = await self._write(upload, 0, body, proof, stop)
+        written = await self._write(upload, 0, body, proof, stop)
         if written.ended is not Ended.COMPLETE:
             raise self._early_end(upload, written)
         return await self._conclude(upload, written, caller)
@@ -164,36 +159,6 @@ class Appender:
             return MaxSizeExceeded(max_size=self._limit(upload))
         return LengthExceeded(length=upload.length, offset=offset)
 
-    @contextmanager
-    def _kept_alive(self, upload: Upload) -> Iterator[None]:
-        """Keep an upload from expiring while its bytes arrive, however long that takes."""
-        after = self._core.config.expire_after_s
-        if upload.expires_at is None or not after:
-            yield
-            return
-        loop = asyncio.get_running_loop()
-
-        async def renew() -> None:
-            while True:
-                await self._core.catalog.renew(upload.id, self._core.clock() + after)
-                await asyncio.sleep(after / 3)
-
-        renewal: asyncio.Task[None] | None = None
-
-        def start() -> None:
-            nonlocal renewal
-            renewal = asyncio.create_task(renew())
-
-        # The first renewal waits: most bodies are over long before.
-        remaining = upload.expires_at - self._core.clock()
-        timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
-        try:
-            yield
-        finally:
-            timer.cancel()
-            if renewal is not None:
-                renewal.cancel()
-
     async def _write(
         self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
     ) -> _Written:
@@ -250,7 +215,7 @@ class Appender:
 
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
-        progress = Progress(replace(upload, unverified_from=None), written.offset)
+        progress = Progress(upload, written.offset)
         if upload.state is UploadState.OPEN and written.offset == upload.length:
             done, reply = await self._core.finish(progress.upload, caller.request)
             progress = Progress(done, written.offset, reply)

@@ -72,14 +72,23 @@ class Core:
             UploadNotFound: There is none, or it is another user's.
             UploadExpired: It has expired.
         """
+        upload = await self.find_in_use(upload_id, caller)
+        if upload.expires_at is not None and upload.expires_at <= self.clock():
+            raise UploadExpired
+        return upload
+
+    async def find_in_use(self, upload_id: str, caller: Caller) -> Upload:
+        """Return an upload as ``find`` does, for when somebody is writing to it.
+
+        While its bytes arrive an upload does not expire, however long that takes; its writer renews it
+        at the end.
+        """
         if not is_upload_id(upload_id):
             raise UploadNotFound
         upload = await self.catalog.get(upload_id) or await self.adopt(upload_id)
         if upload is None or (upload.user is not None and upload.user != caller.user):
             raise UploadNotFound
         if upload.state is UploadState.EXPIRED:
-            raise UploadExpired
-        if upload.expires_at is not None and upload.expires_at <= self.clock():
             raise UploadExpired
         return upload
 
@@ -122,8 +131,13 @@ class Core:
         if upload.kind is not UploadKind.FINAL and is_durable:
             with full_medium_refused():
                 await self.store.sync(upload.id)
-        done = replace(upload, state=UploadState.COMPLETE, completed_at=now, unverified_from=None)
-        done = replace(done, expires_at=self.expiry(UploadState.COMPLETE))
+        done = replace(
+            upload,
+            state=UploadState.COMPLETE,
+            completed_at=now,
+            expires_at=self.expiry(UploadState.COMPLETE),
+            unverified_from=None,
+        )
         reply = await self.hooks.finishing(done, request)
         filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
         observe.log("UploadFinished", id=upload.id, size=upload.length)

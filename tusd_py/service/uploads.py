@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadNotFound
+from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import Upload, UploadKind, new_upload_id
 from tusd_py.service.append import Appender
@@ -110,13 +110,22 @@ class Uploads:
         Raises:
             UploadNotFound, UploadExpired; UploadLocked when somebody is just finishing it.
         """
-        upload = await self._core.find(upload_id, caller)
+        upload = await self._find(upload_id, caller)
         if await self._core.is_full(upload):
             settled = await self._core.settle(upload_id, caller.request)
             if settled is None:
                 raise UploadNotFound
             upload = settled
         return Progress(upload, await self._core.offset(upload))
+
+    async def _find(self, upload_id: str, caller: Caller) -> Upload:
+        try:
+            return await self._core.find(upload_id, caller)
+        except UploadExpired:
+            async with self._core.locker.hold_if_free(upload_id) as is_free:
+                if is_free:
+                    raise
+        return await self._core.find_in_use(upload_id, caller)
 
     async def terminate(self, upload_id: str, caller: Caller) -> None:
         """Delete an upload and free its space; whoever is writing to it is asked to stop first.
@@ -128,16 +137,18 @@ class Uploads:
         core = self._core
         asked = False
 
-        async def may() -> Upload:
+        async def ask(upload: Upload) -> Upload:
             nonlocal asked
-            upload = await core.find(upload_id, caller)
             if not asked:
                 await core.hooks.terminating(upload, caller.request)
                 asked = True
             return upload
 
+        async def before_asking() -> None:
+            await ask(await core.find_in_use(upload_id, caller))
+
         async with core.locker.hold(
-            upload_id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=may
+            upload_id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=before_asking
         ):
-            await core.give_up(await may())
+            await core.give_up(await ask(await core.find(upload_id, caller)))
         observe.log("UploadTerminated", id=upload_id)

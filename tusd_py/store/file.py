@@ -6,7 +6,6 @@ at an explicit place, never appended: what a dead writer left behind cannot shif
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import os
 import stat
@@ -19,7 +18,7 @@ from typing import TypeVar
 
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
-from tusd_py.quick import Quick, outlast
+from tusd_py.quick import Quick, in_thread
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
 
@@ -34,15 +33,15 @@ class FileStore(DataStore):
     def __init__(self, directory: Path, *, file_mode: int = 0o664) -> None:
         self._directory = str(directory.resolve())
         self._file_mode = file_mode
-        self._quick = Quick()
         # For what may take long: syncing, freeing the blocks of a large file, reading one.
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
+        self._quick = Quick(self._threads)
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/{name}"
 
     async def _in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
-        return await outlast(asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments))
+        return await in_thread(self._threads, call, *arguments)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False)
