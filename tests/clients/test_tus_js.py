@@ -1,10 +1,7 @@
 """The released JavaScript client, ``tus-js-client``, which is also what Uppy uses, under Node."""
 
 import base64
-import fcntl
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import npm
 from tests.support.server import Server
 from tests.support.tus import MIB, Tus, id_of, payload
 
@@ -37,17 +35,8 @@ class Outcome:
 
 @pytest.fixture(scope="session")
 def installed() -> None:
-    """The pinned client in ``js/node_modules``; only one of several test processes installs it."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        if os.environ.get("CI"):
-            pytest.fail("node and npm are required in CI")
-        pytest.skip("node and npm are not installed")
-    wanted = json.loads((JS / "package.json").read_text())["dependencies"]["tus-js-client"]
-    present = JS / "node_modules" / "tus-js-client" / "package.json"
-    with (JS / ".npmrc").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not present.exists() or json.loads(present.read_text())["version"] != wanted:
-            subprocess.run(["npm", "install", "--no-package-lock"], cwd=JS, check=True, timeout=120)
+    """The pinned client in ``js/node_modules``."""
+    npm.install(JS)
 
 
 @pytest.fixture
