@@ -17,10 +17,11 @@ from tusd_py.config import Config
 from tusd_py.errors import UploadNotFound
 from tusd_py.fronts.cors import Cors
 from tusd_py.fronts.downloads import Downloads
-from tusd_py.fronts.shared import COMMON_HEADERS, refusal, route_path
+from tusd_py.fronts.shared import refusal, route_path
 from tusd_py.fronts.tus import TusFront
 from tusd_py.hooks.callables import CallableHooks, call
 from tusd_py.locks.file import FileLocker
+from tusd_py.protocol.tus import VERSION
 from tusd_py.service.adoption import adopt_all
 from tusd_py.service.append import Appender
 from tusd_py.service.concat import Concatenation
@@ -32,6 +33,10 @@ from tusd_py.store.file import FileStore
 
 #: Catalog, locks and inboxes, inside the upload directory: one directory is the whole state.
 STATE_FOLDER = ".tusd-py"
+
+
+#: On every answer; a browser must not guess another type for what somebody uploaded.
+_COMMON_HEADERS = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
 
 
 class Backends:
@@ -168,7 +173,8 @@ class UploadApp:
             response = await self._route(request)
         except Exception as error:  # refusals, and faults: the client is told which
             response = refusal(error, is_head=request.method == "HEAD")
-        for name, value in (COMMON_HEADERS | cors).items():
+        response.raw_headers += _COMMON_HEADERS
+        for name, value in cors.items():
             response.headers[name] = value
         return response
 

@@ -23,6 +23,14 @@ from tests.conformance.faulty.server import FaultyServer
 
 _ROOT = Path(__file__).parents[2]
 
+#: A shell starts background jobs with SIGINT ignored, and that is inherited: the command as from a terminal.
+_INTERRUPTIBLE = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from conformance.__main__ import main
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FaultyServer]:
@@ -207,7 +215,7 @@ def test_a_server_that_goes_away_ends_the_run(capsys: pytest.CaptureFixture[str]
 
 def test_interrupt_prints_what_is_known_and_cleans_up(server: FaultyServer) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "conformance", server.url()],
+        [sys.executable, "-c", _INTERRUPTIBLE, server.url()],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

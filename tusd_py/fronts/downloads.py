@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from io import RawIOBase
 
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
-from tusd_py.fronts.shared import caller_of
+from tusd_py.fronts.shared import Fields, caller_of
 from tusd_py.model.upload import Upload, UploadState
 from tusd_py.protocol.byte_ranges import (
     Outcome,
@@ -30,6 +29,7 @@ from tusd_py.protocol.http_dates import format_http_date
 from tusd_py.service.reading import Reading, Segment
 
 _BLOCK = 256 * 1024
+_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Downloads:
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
 
-    async def get(self, request: Request, upload_id: str) -> Response:
+    async def get(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """Answer ``GET`` (RFC 9110: ranges, conditions; RFC 6266: the file name).
 
         Raises:
@@ -63,15 +63,15 @@ class Downloads:
             "ETag": etag,
             "Last-Modified": format_http_date(modified_at),
         }
-        match evaluate("GET", _joined_lines(request.headers), etag, modified_at):
+        match evaluate("GET", _conditions(fields), etag, modified_at):
             case Outcome.NOT_MODIFIED:
                 return Response(status_code=304, headers=headers)
             case Outcome.PRECONDITION_FAILED:
                 raise PreconditionFailed
             case _:
                 pass
-        wanted = request.headers.get("range")
-        if not range_applies(request.headers.get("if-range"), etag, modified_at):
+        wanted = _joined(fields, "range")
+        if not range_applies(_joined(fields, "if-range"), etag, modified_at):
             wanted = None
         try:
             ranges = parse_range(wanted, upload.length)
@@ -104,8 +104,14 @@ class Downloads:
         return _FileResponse(self._reading, [*pieces, _Piece(head=layout.tail)], 206, headers)
 
 
-def _joined_lines(headers: Headers) -> dict[str, str]:
-    return {name: ", ".join(headers.getlist(name)) for name in headers}
+def _joined(fields: Fields, name: str) -> str | None:
+    lines = fields.getlist(name)
+    return ", ".join(lines) if lines else None
+
+
+def _conditions(fields: Fields) -> dict[str, str]:
+    found = {name: _joined(fields, name) for name in _CONDITIONS}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:

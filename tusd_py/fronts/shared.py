@@ -25,13 +25,25 @@ from tusd_py.errors import (
 from tusd_py.protocol.tus import VERSION
 from tusd_py.service.core import Caller
 
-#: On every answer; a browser must not guess another type for what somebody uploaded.
-COMMON_HEADERS: Final = {"Tus-Resumable": VERSION, "X-Content-Type-Options": "nosniff"}
-
 _HOST: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+", re.ASCII)
 _FORWARDED_HOST: Final = re.compile(r'(?:^|[;\s])host="?([^";,\s]+)', re.IGNORECASE)
 _FORWARDED_PROTO: Final = re.compile(r'(?:^|[;\s])proto="?(https?)(?=["\s;,]|$)', re.IGNORECASE)
 _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+
+
+class Fields:
+    """The header section of a request by lower-case name; made once, because tus asks for many names."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._lines: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            self._lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def getlist(self, key: str) -> list[str]:
+        """Return the value of every line with the name ``key``, without regard to case."""
+        return self._lines.get(key.lower(), [])
 
 
 def route_path(scope: Scope) -> str:

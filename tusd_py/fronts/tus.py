@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,7 +12,7 @@ from tusd_py.config import Config
 from tusd_py.errors import FeatureDisabled, FinalIsImmutable, InvalidChecksum, MethodNotAllowed
 from tusd_py.fronts.bodies import body_of
 from tusd_py.fronts.downloads import Downloads
-from tusd_py.fronts.shared import caller_of, creation_url
+from tusd_py.fronts.shared import Fields, caller_of, creation_url
 from tusd_py.hooks.base import HookReply
 from tusd_py.model.body import Body
 from tusd_py.model.digests import Checksum
@@ -27,7 +26,7 @@ from tusd_py.service.core import Caller, Progress
 from tusd_py.service.proof import Proof
 from tusd_py.service.uploads import Uploads, Wanted
 
-_Endpoint = Callable[[Request, str], Awaitable[Response]]
+_Endpoint = Callable[[Request, Fields, str], Awaitable[Response]]
 _METHOD_OVERRIDE: Final = "X-HTTP-Method-Override"
 
 
@@ -89,24 +88,25 @@ class TusFront:
         """
         method = request.method
         # Not on OPTIONS: a preflight passes without authentication, and must not become anything else.
+        fields = Fields(request.scope)
         if method != "OPTIONS":
-            method = tus.only(request.headers, _METHOD_OVERRIDE) or method
+            method = tus.only(fields, _METHOD_OVERRIDE) or method
         endpoints = self._on_upload if upload_id else self._on_root
         endpoint = endpoints.get(method)
         if endpoint is None:
             raise MethodNotAllowed(method, ", ".join(endpoints))
         if method not in ("OPTIONS", "GET"):
             # tusd does not ask it of HEAD, and people look at an upload's URL with all kinds of tools.
-            tus.check_version(request.headers, required=method != "HEAD")
-        return await endpoint(request, upload_id)
+            tus.check_version(fields, required=method != "HEAD")
+        return await endpoint(request, fields, upload_id)
 
-    async def _options(self, request: Request, upload_id: str) -> Response:
+    async def _options(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``OPTIONS``: what this server speaks. The same on every path, whatever version is asked for."""
         return Response(status_code=200, headers=self._discovery)
 
-    async def _create(self, request: Request, upload_id: str) -> Response:
+    async def _create(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``POST`` on the creation URL (tus 1.0.0, Creation and what builds on it)."""
-        wanted = tus.parse_create(request.headers, self._limits)
+        wanted = tus.parse_create(fields, self._limits)
         if wanted.concat is not None and self._config.disable_concatenation:
             raise FeatureDisabled("Upload-Concat is not offered here")
         base_url = creation_url(request, self._config.base_path, behind_proxy=self._config.behind_proxy)
@@ -115,7 +115,7 @@ class TusFront:
         if wanted.concat is not None and wanted.concat.is_final:
             progress = await self._create_final(wanted, base_url, body, caller)
         elif wanted.has_chunk and body.length != 0:
-            proof = _proof(request.headers, wanted.checksum, body)
+            proof = _proof(fields, wanted.checksum, body)
             progress = await self._uploads.create_with(_wanted(wanted), body, proof, caller)
         else:
             progress = await self._uploads.create(_wanted(wanted), caller)
@@ -133,7 +133,7 @@ class TusFront:
         ids = [partial_id(url, creation_url=base_url) for url in urls or ()]
         return await self._concatenation.create(_wanted(wanted), ids, caller)
 
-    async def _head(self, request: Request, upload_id: str) -> Response:
+    async def _head(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``HEAD``: how far the upload is (tus 1.0.0, Core Protocol, HEAD)."""
         progress = await self._uploads.look(upload_id, caller_of(request))
         response = Response(status_code=200, headers=tus.head_headers(progress.upload, progress.offset))
@@ -142,18 +142,18 @@ class TusFront:
             del response.headers["content-length"]
         return response
 
-    async def _patch(self, request: Request, upload_id: str) -> Response:
+    async def _patch(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``PATCH``: append at ``Upload-Offset`` (tus 1.0.0, Core Protocol, PATCH)."""
-        wanted = tus.parse_append(request.headers)
+        wanted = tus.parse_append(fields)
         body = body_of(request.scope, request.receive)
-        proof = _proof(request.headers, wanted.checksum, body)
+        proof = _proof(fields, wanted.checksum, body)
         progress = await self._appender.append(
             upload_id, wanted.offset, body, proof, caller_of(request), length=wanted.length
         )
         headers = tus.offset_headers(progress.upload, progress.offset)
         return _with_reply(Response(status_code=204, headers=headers), progress.reply)
 
-    async def _delete(self, request: Request, upload_id: str) -> Response:
+    async def _delete(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``DELETE``: remove the upload (tus 1.0.0, Termination)."""
         await self._uploads.terminate(upload_id, caller_of(request))
         return Response(status_code=204)
@@ -172,9 +172,9 @@ def _wanted(request: tus.CreateRequest) -> Wanted:
     )
 
 
-def _proof(headers: Headers, checksum: Checksum | None, body: Body) -> Proof:
+def _proof(fields: Fields, checksum: Checksum | None, body: Body) -> Proof:
     """Return what is claimed of the body; a trailer is read once the body is over."""
-    if not tus.announces_checksum_trailer(headers):
+    if not tus.announces_checksum_trailer(fields):
         return Proof(checksum)
 
     def late() -> Checksum:

@@ -10,6 +10,7 @@ from typing import Any, Final, Protocol
 from tusd_py.model.upload import Upload
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+_OURS: Final = frozenset({"tus-resumable", "x-content-type-options", "content-length"})
 _HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 
@@ -25,8 +26,8 @@ class HookReply:
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError(f"status {self.status} is no final one")
         for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name) or not _HEADER_TEXT.fullmatch(value):
-                raise ValueError(f"{name!a} with {value!a} is no header")
+            if not _TOKEN.fullmatch(name) or not _HEADER_TEXT.fullmatch(value) or name.lower() in _OURS:
+                raise ValueError(f"{name!a} with {value!a} is no header that a hook may set")
 
 
 class Hooks(Protocol):

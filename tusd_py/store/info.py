@@ -14,6 +14,7 @@ from typing import Any
 
 from tusd_py.model.upload import METADATA_KEY, Upload, UploadChunk, UploadKind, is_upload_id
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: Larger files are no descriptions of uploads; reading one must not take the memory away.
 MAX_INFO_BYTES = 1 << 20
 
@@ -49,7 +50,7 @@ def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str
         fields["User"] = upload.user
     if upload.kind is UploadKind.FINAL and upload.concat_header is not None:
         fields["ConcatHeader"] = upload.concat_header
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+    return _ENCODER.encode(fields).encode(errors="replace")
 
 
 def parse_info(data: bytes, *, upload_id: str) -> Info | None:
