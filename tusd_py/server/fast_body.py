@@ -1,6 +1,7 @@
 """A body of known length from the socket into a file, past the event loop's buffers.
 
-While the transport is paused a worker thread receives into its own 1 MiB buffer and writes from there.
+While the transport is paused a worker thread moves the bytes: by ``splice`` where nothing is to be hashed
+and the system can, else by way of its own 1 MiB buffer.
 It goes back to the event loop when the socket has run dry, and the loop watches the socket until there
 is more: thousands of stalled uploads hold a descriptor each, but no thread and no buffer.
 """
@@ -12,13 +13,14 @@ import contextlib
 import select
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import monotonic
 
 from tusd_py.model.body import Ended, Hash, StopSignal
 
+from . import splice
 from .files import write_at
 from .inbox import STOP_GAP_S, STOP_WITHIN_S
 from .pool import Pool
@@ -63,6 +65,17 @@ def _buffer() -> memoryview:
     return buffer
 
 
+def _receive(sock: socket.socket, wanted: int) -> int:
+    return sock.recv_into(_buffer(), min(_BUFFER, wanted))
+
+
+def _hash_and_write(hashes: Sequence[Hash]) -> Callable[[int, int, int], None]:
+    def write(fd: int, count: int, offset: int) -> None:
+        write_at(fd, _buffer()[:count], offset, hashes)
+
+    return write
+
+
 def _pump(intake: Intake, linger: bool) -> _Pause:
     """Move what there is (in a worker thread).
 
@@ -70,11 +83,15 @@ def _pump(intake: Intake, linger: bool) -> _Pause:
         OSError: The medium failed. The socket's own errors are an end like any other.
     """
     _write_head(intake)
-    buffer = _buffer()
+    # What must be hashed has to be seen; the rest need not come into this process.
+    by_splice = not intake.hashes and splice.is_possible()
+    receive, write = (
+        (splice.receive, splice.write) if by_splice else (_receive, _hash_and_write(intake.hashes))
+    )
     until = monotonic() + _SLICE_S
     while intake.wanted:
         try:
-            count = intake.sock.recv_into(buffer, min(_BUFFER, intake.wanted))
+            count = receive(intake.sock, intake.wanted)
         except BlockingIOError:
             if linger and not intake.hurry and _readable(intake.sock):
                 continue
@@ -85,7 +102,7 @@ def _pump(intake: Intake, linger: bool) -> _Pause:
             return _Pause.GONE
         intake.last_byte = monotonic()
         intake.received += count  # before the write may fail: the framing depends on it
-        write_at(intake.fd, buffer[:count], intake.offset, intake.hashes)
+        write(intake.fd, count, intake.offset)
         intake.offset += count
         intake.wanted -= count
         if intake.last_byte > until and intake.wanted:

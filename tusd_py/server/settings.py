@@ -41,7 +41,7 @@ class ServerSettings:
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
     max_head_bytes: int = 64 * 1024  # request line and headers
     max_headers: int = 128
-    body_threads: int = 0  # threads that move bodies, 1 MiB of buffer each; 0: two per core, at least 8
+    body_threads: int = 0  # threads that move bodies, 1 MiB of buffer each; 0: four per core, at least 16
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached
     counters: Counters = field(default_factory=Counters)
 
@@ -64,4 +64,4 @@ class ServerSettings:
     @property
     def thread_count(self) -> int:
         """Threads for bodies in each worker."""
-        return self.body_threads or max(8, 2 * (os.cpu_count() or 1))
+        return self.body_threads or max(16, 4 * (os.cpu_count() or 1))
