@@ -1,4 +1,4 @@
-"""Under other servers, as processes: uvicorn's own two protocols, and hypercorn."""
+"""Under other servers, as processes: uvicorn's own two protocols, granian and hypercorn."""
 
 import os
 import socket
@@ -18,6 +18,10 @@ UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{p
 SERVERS = {
     "uvicorn-httptools": [*UVICORN, "--http", "httptools", "{app}"],
     "uvicorn-h11": [*UVICORN, "--http", "h11", "{app}"],
+    "granian": [
+        *(sys.executable, "-m", "granian", "--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"),
+        "{app}",
+    ],
     "hypercorn": [sys.executable, "-m", "hypercorn", "--bind", "127.0.0.1:{port}", "{app}"],
 }
 
