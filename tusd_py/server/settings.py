@@ -51,6 +51,8 @@ class ServerSettings:
         for name in ("network_timeout_s", "shutdown_timeout_s"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name} must be above 0 seconds")
+        if self.max_head_bytes < 1024:
+            raise ValueError("max_head_bytes must be at least 1024")
         if self.workers < 0 or self.body_threads < 0:
             raise ValueError("workers and body_threads must not be negative")
         if self.tls_key is not None and self.tls_cert is None:
