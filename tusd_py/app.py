@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,10 +13,16 @@ from starlette.types import Receive, Scope, Send
 
 from tusd_py import observe
 from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
+from tusd_py.catalog.sqlite_artifacts import SqliteArtifacts
+from tusd_py.catalog.sqlite_ranges import SqliteRanges
 from tusd_py.config import Config
 from tusd_py.errors import UploadNotFound
+from tusd_py.fronts.api import ApiFront
+from tusd_py.fronts.artifacts import ArtifactsFront
+from tusd_py.fronts.chunks import ChunksFront, urls_of
 from tusd_py.fronts.cors import Cors
 from tusd_py.fronts.downloads import Downloads
+from tusd_py.fronts.problems import problem
 from tusd_py.fronts.shared import refusal, route_path
 from tusd_py.fronts.tus import TusFront
 from tusd_py.hooks.callables import CallableHooks, call
@@ -24,10 +30,16 @@ from tusd_py.locks.file import FileLocker
 from tusd_py.protocol.tus import VERSION
 from tusd_py.service.adoption import adopt_all
 from tusd_py.service.append import Appender
+from tusd_py.service.artifacts import FOLDER, Artifacts
+from tusd_py.service.chunks import Chunks
+from tusd_py.service.commit import Commits
 from tusd_py.service.concat import Concatenation
 from tusd_py.service.core import Core
-from tusd_py.service.expiry import Sweeper
+from tusd_py.service.expiry import Sweeper, Swept
+from tusd_py.service.liveness import Liveness, new_worker_name
+from tusd_py.service.ranged_append import RangedAppend
 from tusd_py.service.reading import Reading
+from tusd_py.service.sessions import Sessions
 from tusd_py.service.uploads import Uploads
 from tusd_py.store.file import FileStore
 
@@ -42,26 +54,53 @@ _COMMON_HEADERS = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-optio
 class Backends:
     """What is open while the application runs. Made by ``open_backends``."""
 
-    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker) -> None:
+    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker, worker: str) -> None:
         self.catalog = catalog
         self.locker = locker
+        self._stack = AsyncExitStack()
         store = FileStore(config.upload_dir, file_mode=config.file_mode)
-        self.core = Core(config, catalog, store, locker, CallableHooks(config))
+        ranges = SqliteRanges(catalog.reader, catalog.writer)
+        artifacts = SqliteArtifacts(catalog.reader, catalog.writer)
+        self.core = Core(config, catalog, store, locker, CallableHooks(config), ranges, artifacts)
         self.sweeper = Sweeper(self.core)
-        self.front = _front(config, self.core)
+        self.liveness = Liveness(locker, ranges, worker)
+        appender = Appender(self.core, RangedAppend(self.core, self.liveness))
+        uploads = Uploads(self.core, appender)
+        reading = Reading(self.core, uploads)
+        downloads = Downloads(reading)
+        self.tus = TusFront(config, uploads, appender, Concatenation(self.core, uploads), downloads)
+        self.artifacts = Artifacts(self.core, uploads, reading)
+        self.commits = Commits(self.core, self.liveness, self.artifacts)
+        sessions = Sessions(self.core, uploads)
+        self.api = ApiFront(
+            config,
+            ChunksFront(config, sessions, Chunks(self.core, self.liveness), self.commits),
+            ArtifactsFront(config, sessions, self.commits, self.artifacts, downloads),
+        )
+
+    async def open(self) -> None:
+        """Say that this worker lives: the others leave what it claims alone."""
+        await self._stack.enter_async_context(self.locker.hold_if_free(self.liveness.worker))
+
+    async def recover(self) -> None:
+        """Finish or undo what dead processes left; done once at the start."""
+        await self.liveness.bury_all()
+        await self.commits.recover()
+        await self.artifacts.recover()
+        await self.sweeper.recover()
+
+    async def sweep(self) -> Swept:
+        """Do all that is due."""
+        await self.liveness.bury_all()
+        return await self.sweeper.sweep()
 
     async def close(self) -> None:
         """Finish what waits and let go of everything."""
+        await self.commits.close()
+        await self._stack.aclose()
         self.locker.close()
         await self.catalog.close()
         self.core.store.close()
-
-
-def _front(config: Config, core: Core) -> TusFront:
-    appender = Appender(core)
-    uploads = Uploads(core, appender)
-    downloads = Downloads(Reading(core, uploads))
-    return TusFront(config, uploads, appender, Concatenation(core, uploads), downloads)
 
 
 async def open_backends(config: Config) -> Backends:
@@ -73,6 +112,7 @@ async def open_backends(config: Config) -> Backends:
     state = config.upload_dir / STATE_FOLDER
     config.upload_dir.mkdir(parents=True, exist_ok=True, mode=config.dir_mode)
     state.mkdir(exist_ok=True, mode=config.dir_mode)
+    (config.upload_dir / FOLDER).mkdir(exist_ok=True, mode=config.dir_mode)
     catalog = await open_catalog(state / "catalog.sqlite3")
     try:
         locker = FileLocker(state)
@@ -80,7 +120,8 @@ async def open_backends(config: Config) -> Backends:
     except BaseException:
         await catalog.close()
         raise
-    backends = Backends(config, catalog, locker)
+    backends = Backends(config, catalog, locker, new_worker_name())
+    await backends.open()
     if catalog.is_new:
         await adopt_all(backends.core)
     return backends
@@ -142,17 +183,17 @@ class UploadApp:
         self._backends = self._sweeps = None
 
     async def _sweep_now_and_then(self, backends: Backends) -> None:
-        step = backends.sweeper.recover
+        step: Callable[[], Awaitable[object]] = backends.recover
         while True:
             try:
                 await step()
             except Exception:
                 observe.LOGGER.exception("SweepFailed")
-            if step == backends.sweeper.sweep:
+            if step == backends.sweep:
                 if not self.config.sweep_interval_s:
                     return
                 await asyncio.sleep(self.config.sweep_interval_s)
-            step = backends.sweeper.sweep
+            step = backends.sweep
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -172,22 +213,31 @@ class UploadApp:
             cors = self._cors.headers(request)
             response = await self._route(request)
         except Exception as error:  # refusals, and faults: the client is told which
-            response = refusal(error, is_head=request.method == "HEAD")
+            response = self._refusal(request, error)
         response.raw_headers += _COMMON_HEADERS
         for name, value in cors.items():
             response.headers[name] = value
         return response
 
+    def _refusal(self, request: Request, error: Exception) -> Response:
+        if ApiFront.path_below(route_path(request.scope), self.config) is None:
+            return refusal(error, is_head=request.method == "HEAD")
+        return problem(error, request, urls_of(request, self.config))
+
     async def _route(self, request: Request) -> Response:
         base, path = self.config.base_path, route_path(request.scope)
-        if not (path + "/").startswith(base) and request.method != "OPTIONS":
+        api_path = ApiFront.path_below(path, self.config)
+        is_ours = api_path is not None or (path + "/").startswith(base)
+        if not is_ours and request.method != "OPTIONS":
             raise UploadNotFound
         upload_id = path.removeprefix(base.rstrip("/")).strip("/")
         # A preflight carries no credentials, so nothing may refuse it first.
         if request.method != "OPTIONS" and self.config.on_incoming_request is not None:
             await call(self.config.on_incoming_request, request)
         backends = self._backends or await self._open()
-        return await backends.front.answer(request, upload_id)
+        if api_path is not None:
+            return await backends.api.answer(request, api_path)
+        return await backends.tus.answer(request, upload_id)
 
 
 def describe(error: Exception) -> str:

@@ -35,6 +35,52 @@ _EXPIRY: Final = (
     Flag("tombstone-for", "duration", 86400.0, "How long an expired upload answers 410, then 404", "Expiry"),
 )
 
+_CHUNKS: Final = (
+    Flag("api-prefix", "string", "", "URL path above uploads/ and artifacts/", "Parallel chunks"),
+    Flag("disable-api", "bool", False, "Offer no parallel chunk API", "Parallel chunks"),
+    Flag("disable-listing", "bool", False, "Refuse to list uploads and artifacts", "Parallel chunks"),
+    Flag("max-chunks", "int", 10_000, "Most chunks of one upload", "Parallel chunks"),
+    Flag("max-chunk-size", "int", 0, "Largest chunk in bytes; 0 = unlimited", "Parallel chunks"),
+    Flag(
+        "advised-chunk-size", "int", 8 << 20, "Size of chunks that clients are told to use", "Parallel chunks"
+    ),
+    Flag(
+        "preallocate",
+        "string",
+        "full",
+        "Files of sessions: full (all blocks), sparse (only the size), none",
+        "Parallel chunks",
+    ),
+    Flag("min-free-bytes", "int", 0, "Refuse sessions that would leave less free", "Parallel chunks"),
+    Flag(
+        "content-range-total",
+        "string",
+        "strict",
+        "Total in Content-Range: strict (must be the upload's size) or ignore",
+        "Parallel chunks",
+    ),
+    Flag(
+        "on-chunk-conflict",
+        "string",
+        "reject",
+        "Other bytes for a received range: reject or replace",
+        "Parallel chunks",
+    ),
+    Flag("commit-sync-bytes", "int", 2 << 30, "Commit larger uploads in the background", "Parallel chunks"),
+    Flag("commit-creates-artifact", "bool", False, "Make the artifact with the commit", "Parallel chunks"),
+    Flag(
+        "duplicate-artifact", "string", "return", "Content that is there: return or reject", "Parallel chunks"
+    ),
+    Flag(
+        "chunk-idle-timeout",
+        "duration",
+        60.0,
+        "Give a chunk up when no byte arrives for so long; 0 = never",
+        "Parallel chunks",
+    ),
+    Flag("pulp-compat", "bool", False, "Pulp's names, tasks and rules for chunks", "Parallel chunks"),
+)
+
 SERVE_FLAGS: Final = (
     Flag("host", "string", "0.0.0.0", "Address to listen on", "Listening"),  # noqa: S104 - tusd's default
     Flag("port", "int", 8080, "Port to listen on; 0 = any free one", "Listening"),
@@ -55,6 +101,7 @@ SERVE_FLAGS: Final = (
     Flag("disable-download", "bool", False, "Refuse GET on uploads", "Protocol"),
     Flag("disable-termination", "bool", False, "Refuse DELETE on uploads", "Protocol"),
     Flag("disable-concatenation", "bool", False, "Refuse Upload-Concat", "Protocol"),
+    *_CHUNKS,
     Flag("disable-cors", "bool", False, "Send no CORS headers and check no Origin", "CORS"),
     Flag("cors-allow-origin", "string", ".*", "Regular expression that the whole Origin must match", "CORS"),
     Flag("cors-allow-credentials", "bool", False, "Allow credentials", "CORS"),
@@ -142,12 +189,28 @@ _FIELDS: Final = {
     "cors-max-age": "cors_max_age_s",
     "cors-expose-headers": "cors_expose_headers",
     "acquire-lock-timeout": "acquire_lock_timeout_s",
+    "api-prefix": "api_prefix",
+    "disable-api": "disable_api",
+    "disable-listing": "disable_listing",
+    "max-chunks": "max_chunks",
+    "max-chunk-size": "max_chunk_size",
+    "advised-chunk-size": "advised_chunk_size",
+    "preallocate": "preallocate",
+    "min-free-bytes": "min_free_bytes",
+    "content-range-total": "content_range_total",
+    "on-chunk-conflict": "on_chunk_conflict",
+    "commit-sync-bytes": "commit_sync_bytes",
+    "commit-creates-artifact": "commit_creates_artifact",
+    "duplicate-artifact": "duplicate_artifact",
+    "chunk-idle-timeout": "chunk_idle_timeout_s",
+    "pulp-compat": "pulp_compat",
 }
 _VALUES: Final[dict[str, Callable[[Any], Any]]] = {
     "upload-dir": Path,
     "dir-perms": _octal,
     "file-perms": _octal,
     "max-size": _limit,
+    "max-chunk-size": _limit,
     "durability": lambda value: cast(Durability, value),
 }
 

@@ -11,7 +11,7 @@ from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
 
 COLUMNS: Final = (
     "id, kind, state, length, user, metadata, metadata_header, concat_header,"
-    " created_at, completed_at, expires_at, unverified_from"
+    " created_at, completed_at, expires_at, unverified_from, prefix"
 )
 CHUNK_COLUMNS: Final = "upload_id, position, size, data_file, start, source_id"
 
@@ -50,6 +50,7 @@ def upload_row(upload: Upload) -> Parameters:
         upload.completed_at,
         upload.expires_at,
         upload.unverified_from,
+        upload.prefix,
     )
 
 
@@ -69,6 +70,7 @@ def upload_of(row: Sequence[Any]) -> Upload:
         completed_at=row[9],
         expires_at=row[10],
         unverified_from=row[11],
+        prefix=row[12],
     )
 
 

@@ -41,4 +41,74 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         # Ids that were given up: their files are to be removed, and are no longer adopted.
         "CREATE TABLE leftovers (name TEXT PRIMARY KEY) WITHOUT ROWID",
     ),
+    (
+        # Not NULL: the upload is kept as ranges, and this many bytes from 0 on are there without a gap.
+        "ALTER TABLE uploads ADD COLUMN prefix INTEGER",
+        """
+        CREATE TABLE ranges (
+            upload_id TEXT NOT NULL,
+            offset INTEGER NOT NULL,
+            size INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            id TEXT NOT NULL,
+            sha256 TEXT,
+            worker TEXT,
+            created_at REAL NOT NULL,
+            completed_at REAL,
+            PRIMARY KEY (upload_id, offset)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX ranges_claimed ON ranges (worker) WHERE state = 'receiving'",
+        """
+        CREATE TABLE sessions (
+            upload_id TEXT PRIMARY KEY,
+            received INTEGER NOT NULL DEFAULT 0,
+            chunk_count INTEGER NOT NULL DEFAULT 0,
+            sha256 TEXT,
+            expected_sha256 TEXT,
+            last_error TEXT,
+            updated_at REAL
+        ) WITHOUT ROWID
+        """,
+        """
+        CREATE TABLE idempotency_keys (
+            user TEXT NOT NULL,
+            key TEXT NOT NULL,
+            upload_id TEXT NOT NULL,
+            PRIMARY KEY (user, key)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX idempotency_keys_by_upload ON idempotency_keys (upload_id)",
+        """
+        CREATE TABLE artifacts (
+            id TEXT PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            user TEXT NOT NULL,
+            upload_id TEXT,
+            created_at REAL NOT NULL,
+            is_ready INTEGER NOT NULL
+        ) WITHOUT ROWID
+        """,
+        "CREATE UNIQUE INDEX artifacts_by_content ON artifacts (sha256, user)",
+        # Which artifact an upload went into that is no longer there.
+        "CREATE TABLE consumed (upload_id TEXT PRIMARY KEY, artifact_id TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX consumed_by_artifact ON consumed (artifact_id)",
+        # Whatever way an upload goes, what hangs on it goes in the same transaction.
+        *(
+            f"CREATE TRIGGER uploads_{name} AFTER {event} BEGIN"  # noqa: S608 - no value from outside
+            " DELETE FROM ranges WHERE upload_id = OLD.id;"
+            " DELETE FROM sessions WHERE upload_id = OLD.id;"
+            " DELETE FROM idempotency_keys WHERE upload_id = OLD.id; END"
+            for name, event in (
+                ("deleted", "DELETE ON uploads"),
+                ("expired", "UPDATE OF state ON uploads WHEN NEW.state = 'expired'"),
+            )
+        ),
+        """
+        CREATE TRIGGER artifacts_deleted AFTER DELETE ON artifacts BEGIN
+            DELETE FROM consumed WHERE artifact_id = OLD.id;
+        END
+        """,
+    ),
 )

@@ -25,7 +25,7 @@ from tusd_py.catalog.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 
-_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) SELECT {fields(12)} FROM json_each(?)"  # noqa: S608
+_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) SELECT {fields(13)} FROM json_each(?)"  # noqa: S608
 _INSERT_CHUNKS: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) SELECT {fields(6)} FROM json_each(?)"  # noqa: S608
 _SET_UNVERIFIED: Final = """
     UPDATE uploads SET unverified_from = json_extract(value, '$[1]')
@@ -38,7 +38,7 @@ _RENEW: Final = """
 _COMPLETE: Final = """
     UPDATE uploads SET state = 'complete', unverified_from = NULL,
         completed_at = json_extract(value, '$[1]'), expires_at = json_extract(value, '$[2]')
-    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state = 'open'
+    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state IN ('open', 'committing')
 """
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers SELECT json_extract(value, '$[0]') FROM json_each(?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
@@ -66,8 +66,8 @@ class SqliteCatalog(Catalog):
         self._is_new = is_new
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
         # and a visit to a thread costs several times as much. Sweeps read in the writer's thread instead.
-        self._reader = reader
-        self._writer = writer
+        self._reader = self.reader = reader
+        self._writer = self.writer = writer
 
     @property
     def is_new(self) -> bool:

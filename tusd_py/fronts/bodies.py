@@ -81,13 +81,13 @@ class PortableBody:
         self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
     ) -> Received:
         """See Body."""
-        writer = _WriteBehind(fd, offset, hashes)
+        writer = WriteBehind(fd, offset, hashes)
         ended: Ended | None = None
         left = limit
-        stopped = _Stopped(stop)
+        stopped = Stopped(stop)
         try:
             while ended is None:
-                message = await self._next(stopped)
+                message = await self.next_event(stopped)
                 if message is None:
                     ended = stop.reason or Ended.STOPPED
                     break
@@ -104,12 +104,16 @@ class PortableBody:
                 if ended is None and stopped.is_over():
                     ended = stop.reason
         finally:
-            if self._pending is not None:
-                self._pending.cancel()
+            self.let_go()
             await writer.finish()
         return Received(limit - left, ended)
 
-    async def _next(self, stopped: _Stopped) -> Message | None:
+    def let_go(self) -> None:
+        """Ask for no more events."""
+        if self._pending is not None:
+            self._pending.cancel()
+
+    async def next_event(self, stopped: Stopped) -> Message | None:
         """Return the next event; None when the stop was asked for and nothing more is at hand."""
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
@@ -126,7 +130,7 @@ class PortableBody:
         return task.result()
 
 
-class _Stopped:
+class Stopped:
     """A stop signal as something to wait for, and how patient to be once it was given."""
 
     def __init__(self, stop: StopSignal) -> None:
@@ -149,7 +153,7 @@ class _Stopped:
         return max(0.0, min(_GAP_S, self._deadline - self._loop.time()))
 
 
-class _WriteBehind:
+class WriteBehind:
     """Writes blocks in order, in a thread, while the next ones are collected.
 
     What was collected is written as soon as the write before it is done, whether or not more arrives.
@@ -159,12 +163,12 @@ class _WriteBehind:
         self._fd = fd
         self._offset = offset
         self._hashes = hashes
-        self._blocks: list[bytes] = []
+        self._blocks: list[bytes | memoryview] = []
         self._size = 0
         self._write: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
 
-    async def take(self, data: bytes) -> None:
+    async def take(self, data: bytes | memoryview) -> None:
         """Take a block; wait only when too much waits already. Raises OSError: an earlier write failed."""
         if self._error is not None:
             raise self._error
@@ -205,7 +209,7 @@ class _WriteBehind:
             self._start()
 
 
-def _write_all(fd: int, offset: int, blocks: Sequence[bytes], hashes: Sequence[Hash]) -> None:
+def _write_all(fd: int, offset: int, blocks: Sequence[bytes | memoryview], hashes: Sequence[Hash]) -> None:
     for block in blocks:
         view = memoryview(block)
         while view:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from tusd_py.config import Config
 from tusd_py.errors import OriginNotAllowed
 
-_METHODS: Final = ("POST", "HEAD", "PATCH", "OPTIONS", "GET", "DELETE")
+_METHODS: Final = ("POST", "HEAD", "PATCH", "OPTIONS", "GET", "DELETE", "PUT")
 _REQUEST_HEADERS: Final = (
     "Authorization",
     "Origin",
@@ -27,6 +27,12 @@ _REQUEST_HEADERS: Final = (
     "Upload-Defer-Length",
     "Upload-Concat",
     "Upload-Checksum",
+    "Content-Range",
+    "Content-Digest",
+    "Repr-Digest",
+    "Digest",
+    "Idempotency-Key",
+    "Prefer",
 )
 _RESPONSE_HEADERS: Final = (
     "Location",
@@ -44,6 +50,7 @@ _RESPONSE_HEADERS: Final = (
     "Content-Disposition",
     "Content-Range",
     "Retry-After",
+    "Repr-Digest",
 )
 
 

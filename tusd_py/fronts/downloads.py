@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
 from tusd_py.fronts.shared import Fields, caller_of
-from tusd_py.model.upload import Upload, UploadState
+from tusd_py.model.upload import UploadState
 from tusd_py.protocol.byte_ranges import (
     Outcome,
     Range,
@@ -40,6 +40,18 @@ class _Piece:
     segment: Segment | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Bytes that never change, ``size`` of them, and what HTTP says of them."""
+
+    size: int
+    etag: str
+    modified_at: float
+    file_type: bytes | None = None
+    file_name: bytes | None = None
+    segments: Sequence[Segment]
+
+
 class Downloads:
     """Serves what is complete; an unfinished upload is refused."""
 
@@ -55,8 +67,20 @@ class Downloads:
         upload = await self._reading.complete_upload(upload_id, caller_of(request))
         if upload.state is not UploadState.COMPLETE or upload.length is None:
             raise UploadIncomplete
-        # Complete bytes never change and ids are never used twice, so the id is a strong tag.
-        etag, modified_at = f'"{upload.id}"', upload.completed_at or upload.created_at
+        content = Content(
+            size=upload.length,
+            # Complete bytes never change and ids are never used twice, so the id is a strong tag.
+            etag=f'"{upload.id}"',
+            modified_at=upload.completed_at or upload.created_at,
+            file_type=upload.metadata.get("filetype"),
+            file_name=upload.metadata.get("filename"),
+            segments=await self._reading.segments(upload),
+        )
+        return self.serve(fields, content)
+
+    def serve(self, fields: Fields, content: Content) -> Response:
+        """Answer ``GET`` of bytes that never change."""
+        etag, modified_at = content.etag, content.modified_at
         headers = {
             "Accept-Ranges": "bytes",
             "Cache-Control": "private, no-cache",
@@ -74,20 +98,14 @@ class Downloads:
         if not range_applies(_joined(fields, "if-range"), etag, modified_at):
             wanted = None
         try:
-            ranges = parse_range(wanted, upload.length)
+            ranges = parse_range(wanted, content.size)
         except Unsatisfiable as unsatisfiable:
             raise RangeNotSatisfiable(content_range=unsatisfiable.content_range) from None
-        headers["Content-Disposition"] = content_disposition(
-            upload.metadata.get("filetype"), upload.metadata.get("filename")
-        )
-        return await self._body(upload, ranges, headers)
+        headers["Content-Disposition"] = content_disposition(content.file_type, content.file_name)
+        return self._body(content, ranges, headers)
 
-    async def _body(
-        self, upload: Upload, ranges: Sequence[Range] | None, headers: dict[str, str]
-    ) -> Response:
-        size = upload.length or 0
-        media_type = content_type(upload.metadata.get("filetype"))
-        segments = await self._reading.segments(upload)
+    def _body(self, content: Content, ranges: Sequence[Range] | None, headers: dict[str, str]) -> Response:
+        size, segments, media_type = content.size, content.segments, content_type(content.file_type)
         if ranges is None or len(ranges) == 1:
             wanted = (0, size) if ranges is None else (ranges[0].start, ranges[0].stop)
             if ranges is not None:

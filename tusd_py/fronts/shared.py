@@ -114,7 +114,7 @@ def refusal(error: Exception, *, is_head: bool) -> Response:
     response = Response(
         b"" if is_head else _refusal_body(error), error.status, media_type="text/plain; charset=utf-8"
     )
-    response.headers.update(_refusal_headers(error))
+    response.headers.update(refusal_headers(error))
     if is_head:
         del response.headers["content-length"]
     return response
@@ -126,7 +126,8 @@ def _refusal_body(error: UploadError) -> bytes:
     return f"{error.code}: {error.message}\n".encode()
 
 
-def _refusal_headers(error: UploadError) -> dict[str, str]:
+def refusal_headers(error: UploadError) -> dict[str, str]:
+    """Return the headers that a refusal adds to its answer."""
     match error:
         case OffsetConflict():
             return {"Upload-Offset": str(error.offset)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,18 +31,25 @@ def new_upload_id() -> str:
     return secrets.token_hex(16)
 
 
+def new_uuid() -> str:
+    """Return a random UUID in its usual form: the id of a session, a chunk or an artifact."""
+    return str(uuid.uuid4())
+
+
 class UploadKind(StrEnum):
     """Where an upload's bytes come from."""
 
     SINGLE = "single"  # one request after the other, in order
     PARTIAL = "partial"  # as SINGLE, and meant to become a piece of a final
     FINAL = "final"  # the bytes of other uploads, in order
+    SESSION = "session"  # chunks in any order, each written at its place; complete when it is committed
 
 
 class UploadState(StrEnum):
     """How far an upload is. Stored, never derived: offset = length alone does not say that it is finished."""
 
     OPEN = "open"
+    COMMITTING = "committing"  # nothing changes any more while the whole is read and hashed
     COMPLETE = "complete"
     EXPIRED = "expired"  # bytes gone, kept as a tombstone to answer 410
 
@@ -51,6 +59,8 @@ class UploadEvent(StrEnum):
 
     APPEND = "append"
     FINISH = "finish"
+    COMMIT = "commit"
+    REOPEN = "reopen"  # a commit failed, or its process died
     TERMINATE = "terminate"
     EXPIRE = "expire"
     FORGET = "forget"  # the tombstone goes, too
@@ -60,6 +70,9 @@ class UploadEvent(StrEnum):
 MOVES: Final[Mapping[tuple[UploadState, UploadEvent], UploadState | None]] = {
     (UploadState.OPEN, UploadEvent.APPEND): UploadState.OPEN,
     (UploadState.OPEN, UploadEvent.FINISH): UploadState.COMPLETE,
+    (UploadState.OPEN, UploadEvent.COMMIT): UploadState.COMMITTING,
+    (UploadState.COMMITTING, UploadEvent.FINISH): UploadState.COMPLETE,
+    (UploadState.COMMITTING, UploadEvent.REOPEN): UploadState.OPEN,
     (UploadState.OPEN, UploadEvent.TERMINATE): None,
     (UploadState.OPEN, UploadEvent.EXPIRE): UploadState.EXPIRED,
     (UploadState.COMPLETE, UploadEvent.TERMINATE): None,
@@ -73,7 +86,9 @@ MOVES: Final[Mapping[tuple[UploadState, UploadEvent], UploadState | None]] = {
 class Upload:
     """One upload as the catalog remembers it; replaced, never edited.
 
-    How many bytes an open upload holds is not here: the data file's size says it (see ``store``).
+    How many bytes an open upload holds is not here: the data file's size says it (see ``store``). Only
+    where chunks come in any order the file is allocated beforehand and says nothing; then the catalog
+    keeps the ranges that were received, and ``prefix`` here.
     """
 
     id: str
@@ -88,6 +103,7 @@ class Upload:
     completed_at: float | None = None
     expires_at: float | None = None  # None: never. For a tombstone: when it is forgotten
     unverified_from: int | None = None  # bytes from here on await their checksum and do not count
+    prefix: int | None = None  # bytes received without a gap from 0 on; None: not kept as ranges
 
     def __post_init__(self) -> None:
         if not is_upload_id(self.id):

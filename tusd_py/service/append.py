@@ -21,8 +21,9 @@ from tusd_py.errors import (
 )
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
-from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
+from tusd_py.service.core import Caller, Core, Progress, full_medium_refused, is_filled
 from tusd_py.service.proof import Proof
+from tusd_py.service.ranged_append import RangedAppend
 
 #: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
 #: by minutes is worth no write for every small PATCH.
@@ -40,8 +41,9 @@ class _Written:
 class Appender:
     """Appends bodies to uploads, one at a time for each upload."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, ranged: RangedAppend) -> None:
         self._core = core
+        self._ranged = ranged
 
     async def append(
         self,
@@ -82,6 +84,7 @@ class Appender:
         ):
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
+            await self._ranged.check(upload)
             declared = upload if length is None else self._declared(upload, offset, length)
             self._check_room(declared, offset, body)
             if declared.length != upload.length:
@@ -162,6 +165,9 @@ class Appender:
     async def _write(
         self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
     ) -> _Written:
+        if upload.prefix is not None and upload.state is UploadState.OPEN:
+            received = await self._ranged.write(upload, offset, body, proof, stop)
+            return _Written(offset + received.count, received.ended)
         if proof.is_asked_for and upload.state is UploadState.OPEN:
             return await self._write_verified(upload, offset, body, proof, stop)
         with full_medium_refused():
@@ -216,7 +222,7 @@ class Appender:
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
         progress = Progress(upload, written.offset)
-        if upload.state is UploadState.OPEN and written.offset == upload.length:
+        if is_filled(upload, written.offset):
             done, reply = await self._core.finish(progress.upload, caller.request)
             progress = Progress(done, written.offset, reply)
         elif upload.state is UploadState.OPEN:

@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tusd_py import observe
+from tusd_py.catalog.artifacts import ArtifactCatalog
 from tusd_py.catalog.base import Catalog
+from tusd_py.catalog.ranges import RangeCatalog
 from tusd_py.config import Config
 from tusd_py.errors import StorageFull, UploadExpired, UploadNotFound
 from tusd_py.hooks.base import HookReply, Hooks
 from tusd_py.locks.base import Locker
 from tusd_py.model.body import StopSignal
-from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
 from tusd_py.store.base import DataStore
 
 #: No space, no quota left, and a file larger than the medium or a limit of the process takes.
@@ -51,6 +53,13 @@ def full_medium_refused() -> Iterator[None]:
         raise
 
 
+def is_filled(upload: Upload, offset: int) -> bool:
+    """Whether ``offset`` bytes make an open upload complete; a session is only by its commit."""
+    return (
+        upload.state is UploadState.OPEN and offset == upload.length and upload.kind is not UploadKind.SESSION
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Core:
     """The parts that every use case works with."""
@@ -60,6 +69,8 @@ class Core:
     store: DataStore
     locker: Locker
     hooks: Hooks
+    ranges: RangeCatalog
+    artifacts: ArtifactCatalog
     clock: Callable[[], float] = field(default=time.time)
 
     async def find(self, upload_id: str, caller: Caller) -> Upload:
@@ -116,6 +127,8 @@ class Core:
             return upload.length
         if upload.kind is UploadKind.FINAL:
             return 0
+        if upload.prefix is not None:
+            return upload.prefix
         stored = await self.store.size(upload.id)
         if stored is None:
             raise UploadNotFound
@@ -165,8 +178,10 @@ class Core:
 
     async def is_full(self, upload: Upload) -> bool:
         """Whether the upload is open though all its bytes are there."""
-        if (upload.state, UploadEvent.FINISH) not in MOVES or upload.length is None:
+        if upload.state is not UploadState.OPEN or upload.length is None:
             return False
+        if upload.prefix is not None:
+            return is_filled(upload, upload.prefix)
         if upload.kind is UploadKind.FINAL:
             return all(chunk.size is not None for chunk in await self.catalog.chunks(upload.id))
         stored = await self.store.size(upload.id)

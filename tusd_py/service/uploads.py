@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tusd_py import observe
 from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
-from tusd_py.model.upload import Upload, UploadKind, new_upload_id
+from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
 from tusd_py.service.append import Appender
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.proof import Proof
@@ -85,8 +85,9 @@ class Uploads:
             raise MaxSizeExceeded(max_size=limit)
         now = self._core.clock()
         after = self._core.config.expire_after_s
+        is_session = wanted.kind is UploadKind.SESSION
         upload = Upload(
-            id=new_upload_id(),
+            id=new_uuid() if is_session else new_upload_id(),
             kind=wanted.kind,
             length=wanted.length,
             user=caller.user,
@@ -95,6 +96,7 @@ class Uploads:
             concat_header=wanted.concat_header,
             created_at=now,
             expires_at=now + after if after else None,
+            prefix=0 if is_session else None,
         )
         metadata = await self._core.hooks.creating(upload, caller.request)
         if metadata is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from io import RawIOBase
 from typing import Protocol
 
+from tusd_py.config import Preallocate
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk
 
@@ -46,6 +47,24 @@ class DataStore(Protocol):
 
         Raises FileNotFoundError when the data file is gone.
         """
+
+    async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
+        """Make a data file of ``size`` bytes that reads as zeros, or make one as large; no export.
+
+        With ``full`` the space is really reserved, where the medium can; ``none`` only makes the file.
+        ``min_free`` bytes must stay free.
+
+        Raises NoSpace, or OSError; the file may have been made then.
+        """
+
+    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
+        """Feed ``body`` to ``hashes`` and keep nothing of it."""
+
+    async def move(self, name: str, new_name: str) -> None:
+        """Rename a data file, over another one if need be; on return that survives a power cut."""
+
+    async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        """Make a data file of copies of ``(data file, start, size)``, and feed it to ``taken``."""
 
     async def truncate(self, name: str, size: int) -> None:
         """Discard everything from byte ``size`` on."""

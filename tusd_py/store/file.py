@@ -16,11 +16,13 @@ from io import RawIOBase
 from pathlib import Path
 from typing import TypeVar
 
+from tusd_py.config import Preallocate
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
 from tusd_py.quick import Quick, in_thread
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
+from tusd_py.store.space import copy, move, reserve
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
@@ -96,6 +98,40 @@ class FileStore(DataStore):
             return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)
+
+    async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
+        await self._in_thread(self._allocate, name, size, how, min_free)
+
+    def _allocate(self, name: str, size: int, how: Preallocate, min_free: int) -> None:
+        fd = os.open(self._path(name), os.O_CREAT | os.O_WRONLY | _OPEN, self._file_mode)
+        try:
+            reserve(fd, size, how=how, min_free=min_free)
+        finally:
+            os.close(fd)
+
+    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
+        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            return await body.write_to(fd, 0, limit, hashes=hashes, stop=stop)
+        finally:
+            os.close(fd)
+
+    async def move(self, name: str, new_name: str) -> None:
+        await self._in_thread(move, self._path(name), self._path(new_name))
+
+    async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        await self._in_thread(self._join, pieces, name, taken)
+
+    def _join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        fd = os.open(self._path(name), os.O_CREAT | os.O_TRUNC | os.O_RDWR | _OPEN, self._file_mode)
+        try:
+            for data_file, start, size in pieces:
+                with self.open(data_file) as source:
+                    copy(source.fileno(), start, size, fd)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._digest(name, 0, sum(size for _, _, size in pieces), taken)
 
     async def truncate(self, name: str, size: int) -> None:
         await self._in_thread(self._truncate, name, size)

@@ -1,0 +1,47 @@
+"""What the service needs of a catalog to keep artifacts."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from tusd_py.model.ranges import Artifact
+
+
+class ArtifactCatalog(Protocol):
+    """Remembers artifacts: one for each content and user. As in Catalog each method is one transaction."""
+
+    async def get(self, artifact_id: str) -> Artifact | None:
+        """Return an artifact that is ready."""
+
+    async def insert_pending(self, artifact: Artifact) -> Artifact:
+        """Add an artifact whose file is about to be moved to its place.
+
+        Returns:
+            The one to go on with: another one (ready or not) when its user has that content already.
+        """
+
+    async def has_file(self, sha256: str) -> bool:
+        """Whether some artifact of that content, of any user, is ready."""
+
+    async def is_shared(self, upload_id: str) -> bool:
+        """Whether a final upload uses this upload's data file."""
+
+    async def set_pending(self, artifact: Artifact) -> None:
+        """Say that the file of an artifact is about to go, unless others of the same content need it."""
+
+    async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
+        """Say that the file is in its place, and that ``upload_id`` went into the artifact."""
+
+    async def delete(self, artifact: Artifact) -> None:
+        """Forget an artifact."""
+
+    async def pending(self) -> list[Artifact]:
+        """Return the artifacts whose making was cut short, or is under way."""
+
+    async def made_of(self, upload_id: str) -> str | None:
+        """Return the id of the artifact that an upload went into."""
+
+    async def list_artifacts(
+        self, user: str | None, *, sha256: str | None, limit: int, offset: int
+    ) -> tuple[int, list[Artifact]]:
+        """Return how many there are and one page of them, oldest first."""

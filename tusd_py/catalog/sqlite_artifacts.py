@@ -1,0 +1,113 @@
+"""Artifacts in the SQLite catalog."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tusd_py.catalog.artifacts import ArtifactCatalog
+from tusd_py.catalog.writer import Writer
+from tusd_py.model.ranges import Artifact
+
+_COLUMNS: Final = "id, sha256, size, user, upload_id, created_at, is_ready"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM artifacts"  # noqa: S608
+
+
+class SqliteArtifacts(ArtifactCatalog):
+    """See ArtifactCatalog. Shares the connections of a SqliteCatalog."""
+
+    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def _run(self, sql: str, artifact_id: str) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(sql, (artifact_id,))
+
+        await self._writer.run(job, durable=True)
+
+    async def get(self, artifact_id: str) -> Artifact | None:
+        rows = self._reader.execute(f"{_SELECT} WHERE id = ? AND is_ready", (artifact_id,))
+        return next(map(_artifact, rows), None)
+
+    async def insert_pending(self, artifact: Artifact) -> Artifact:
+        def job(connection: sqlite3.Connection) -> Artifact:
+            connection.execute(
+                f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 0)",  # noqa: S608
+                (
+                    artifact.id,
+                    artifact.sha256,
+                    artifact.size,
+                    artifact.user or "",
+                    artifact.upload_id,
+                    artifact.created_at,
+                ),
+            )
+            row = connection.execute(
+                f"{_SELECT} WHERE sha256 = ? AND user = ?", (artifact.sha256, artifact.user or "")
+            ).fetchone()
+            return _artifact(row)
+
+        return await self._writer.run(job, durable=True)
+
+    async def has_file(self, sha256: str) -> bool:
+        sql = "SELECT 1 FROM artifacts WHERE sha256 = ? AND is_ready"
+        return self._reader.execute(sql, (sha256,)).fetchone() is not None
+
+    async def is_shared(self, upload_id: str) -> bool:
+        sql = "SELECT 1 FROM chunks WHERE data_file = ? AND upload_id != ?"
+        return self._reader.execute(sql, (upload_id, upload_id)).fetchone() is not None
+
+    async def set_pending(self, artifact: Artifact) -> None:
+        sql = "UPDATE artifacts SET is_ready = 0, upload_id = NULL WHERE id = ?"
+        await self._run(sql, artifact.id)
+
+    async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE artifacts SET is_ready = 1 WHERE id = ?", (artifact.id,))
+            if upload_id is not None:
+                connection.execute("INSERT OR REPLACE INTO consumed VALUES (?, ?)", (upload_id, artifact.id))
+
+        await self._writer.run(job, durable=True)
+
+    async def delete(self, artifact: Artifact) -> None:
+        await self._run("DELETE FROM artifacts WHERE id = ?", artifact.id)
+
+    async def pending(self) -> list[Artifact]:
+        return [_artifact(row) for row in self._reader.execute(f"{_SELECT} WHERE NOT is_ready")]
+
+    async def made_of(self, upload_id: str) -> str | None:
+        sql = "SELECT artifact_id FROM consumed WHERE upload_id = ?"
+        row = self._reader.execute(sql, (upload_id,)).fetchone()
+        return None if row is None else str(row[0])
+
+    async def list_artifacts(
+        self, user: str | None, *, sha256: str | None, limit: int, offset: int
+    ) -> tuple[int, list[Artifact]]:
+        where = "is_ready AND user IN ('', ?) AND ifnull(sha256 = ?, 1)"
+
+        def job(connection: sqlite3.Connection) -> tuple[int, list[Artifact]]:
+            ((count,),) = connection.execute(
+                f"SELECT count(*) FROM artifacts WHERE {where}",  # noqa: S608
+                (user or "", sha256),
+            )
+            rows = connection.execute(
+                f"{_SELECT} WHERE {where} ORDER BY created_at, id LIMIT ? OFFSET ?",
+                (user or "", sha256, limit, offset),
+            )
+            return count, [_artifact(row) for row in rows]
+
+        return await self._writer.run(job)
+
+
+def _artifact(row: Sequence[Any]) -> Artifact:
+    return Artifact(
+        id=row[0],
+        sha256=row[1],
+        size=row[2],
+        user=row[3] or None,
+        upload_id=row[4],
+        created_at=row[5],
+        is_ready=bool(row[6]),
+    )

@@ -1,0 +1,256 @@
+"""Ranges in the SQLite catalog; how a claim is decided is in ``claims``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any, Final
+
+from tusd_py.catalog.claims import (
+    INSERT,
+    NAMED,
+    SELECT,
+    add_chunks,
+    add_received,
+    check_open,
+    chunk_at,
+    chunk_of,
+    chunk_row,
+    claim,
+    grow_prefix,
+    make_missing,
+    missing_ranges,
+)
+from tusd_py.catalog.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
+from tusd_py.catalog.rows import COLUMNS, upload_of, upload_row
+from tusd_py.catalog.writer import Writer
+from tusd_py.chunk_errors import ChunkNotFound
+from tusd_py.commit_errors import SessionIncomplete
+from tusd_py.errors import UploadNotFound
+from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
+from tusd_py.model.upload import Upload
+
+_INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608
+
+
+class SqliteRanges(RangeCatalog):
+    """See RangeCatalog. Shares the connections of a SqliteCatalog."""
+
+    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    async def insert_session(
+        self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
+    ) -> str:
+        def job(connection: sqlite3.Connection) -> str:
+            if key is not None:
+                found = _find_key(connection, upload.user, key)
+                if found is not None:
+                    return found
+                connection.execute(
+                    "INSERT INTO idempotency_keys VALUES (?, ?, ?)", (upload.user or "", key, upload.id)
+                )
+            connection.execute(_INSERT_UPLOAD, upload_row(upload))
+            connection.execute(
+                "INSERT INTO sessions (upload_id, expected_sha256) VALUES (?, ?)",
+                (upload.id, expected_sha256),
+            )
+            return upload.id
+
+        return await self._writer.run(job, durable=durable)
+
+    async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            size = 0 if chunk is None else chunk.range.size
+            connection.execute("UPDATE uploads SET prefix = ? WHERE id = ?", (size, upload.id))
+            connection.execute(
+                "INSERT OR REPLACE INTO sessions (upload_id, received, chunk_count) VALUES (?, ?, ?)",
+                (upload.id, size, int(size > 0)),
+            )
+            if chunk is not None:
+                connection.execute(INSERT, chunk_row(chunk))
+
+        await self._writer.run(job, durable=True)
+
+    async def facts(self, upload_id: str) -> SessionFacts:
+        sql = (
+            "SELECT received, chunk_count, sha256, expected_sha256, last_error, updated_at"
+            " FROM sessions WHERE upload_id = ?"
+        )
+        for received, chunk_count, sha256, expected, last_error, updated_at in self._reader.execute(
+            sql, (upload_id,)
+        ):
+            return SessionFacts(
+                received=received,
+                chunk_count=chunk_count,
+                sha256=sha256,
+                expected_sha256=expected,
+                last_error=last_error,
+                updated_at=updated_at,
+            )
+        return SessionFacts()
+
+    async def chunks(
+        self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
+    ) -> list[Chunk]:
+        sql = f"{SELECT} WHERE upload_id = ? AND ifnull(state = ?, 1) ORDER BY offset LIMIT ? OFFSET ?"
+        return [chunk_of(row) for row in self._reader.execute(sql, (upload_id, state, limit, offset))]
+
+    async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
+        return chunk_at(self._reader, upload_id, offset)
+
+    async def count(self, upload_id: str, *, state: str | None = None) -> int:
+        sql = "SELECT count(*) FROM ranges WHERE upload_id = ? AND ifnull(state = ?, 1)"
+        ((count,),) = self._reader.execute(sql, (upload_id, state))
+        return int(count)
+
+    async def missing(self, upload_id: str, length: int, *, limit: int) -> list[ByteRange]:
+        return missing_ranges(self._reader, upload_id, length, limit=limit)
+
+    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
+        return await self._writer.run(lambda connection: claim(connection, wish))
+
+    async def record(
+        self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
+    ) -> int:
+        def job(connection: sqlite3.Connection) -> int:
+            done = connection.execute(
+                "UPDATE ranges SET state = 'received', size = ?, sha256 = ?, worker = NULL, completed_at = ?"
+                " WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
+                (chunk.range.size, sha256, at, chunk.upload_id, chunk.range.start, chunk.id),
+            )
+            if not done.rowcount:
+                raise UploadNotFound
+            add_received(connection, chunk.upload_id, chunk.range.size)
+            connection.execute(
+                "UPDATE sessions SET updated_at = ? WHERE upload_id = ?", (at, chunk.upload_id)
+            )
+            connection.execute(
+                "UPDATE uploads SET expires_at = max(expires_at, ifnull(?, expires_at)) WHERE id = ?",
+                (expires_at, chunk.upload_id),
+            )
+            return grow_prefix(connection, chunk.upload_id)
+
+        return await self._writer.run(job, durable=durable)
+
+    async def drop_claim(self, chunk: Chunk) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            gone = connection.execute(
+                "DELETE FROM ranges WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
+                (chunk.upload_id, chunk.range.start, chunk.id),
+            )
+            add_chunks(connection, chunk.upload_id, -gone.rowcount)
+
+        await self._writer.run(job)
+
+    async def delete_chunk(self, upload_id: str, offset: int) -> Busy | None:
+        def job(connection: sqlite3.Connection) -> Busy | None:
+            chunk = chunk_at(connection, upload_id, offset)
+            if chunk is None:
+                raise ChunkNotFound
+            if chunk.state is ChunkState.RECEIVING:
+                return Busy(chunk)
+            check_open(connection, upload_id)
+            make_missing(connection, chunk)
+            return None
+
+        return await self._writer.run(job, durable=True)
+
+    async def claimants(self, upload_id: str | None = None) -> list[str]:
+        sql = (
+            "SELECT DISTINCT worker FROM ranges"
+            " WHERE state = 'receiving' AND worker NOT NULL AND ifnull(upload_id = ?, 1)"
+        )
+        return [worker for (worker,) in self._reader.execute(sql, (upload_id,))]
+
+    async def drop_claims_of(self, worker: str) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            sql = f"{SELECT} WHERE worker = ? AND state = 'receiving'"
+            for chunk in map(chunk_of, connection.execute(sql, (worker,)).fetchall()):
+                connection.execute(
+                    "DELETE FROM ranges WHERE upload_id = ? AND offset = ?",
+                    (chunk.upload_id, chunk.range.start),
+                )
+                add_chunks(connection, chunk.upload_id, -1)
+
+        await self._writer.run(job)
+
+    async def begin_commit(self, upload_id: str) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            check_open(connection, upload_id)
+            ((length, prefix),) = connection.execute(
+                "SELECT length, prefix FROM uploads WHERE id = ?", (upload_id,)
+            )
+            if prefix != length:
+                claims = connection.execute(
+                    f"{SELECT} WHERE upload_id = ? AND state = 'receiving' LIMIT ?", (upload_id, NAMED)
+                )
+                raise SessionIncomplete(
+                    missing=missing_ranges(connection, upload_id, length, limit=NAMED),
+                    in_progress=[chunk_of(row).range for row in claims],
+                )
+            connection.execute("UPDATE uploads SET state = 'committing' WHERE id = ?", (upload_id,))
+            connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
+
+        await self._writer.run(job)
+
+    async def set_sha256(self, upload_id: str, sha256: str) -> None:
+        sql = (
+            "INSERT INTO sessions (upload_id, sha256) SELECT id, ? FROM uploads WHERE id = ?"
+            " ON CONFLICT (upload_id) DO UPDATE SET sha256 = excluded.sha256"
+        )
+        await self._writer.run(lambda connection: connection.execute(sql, (sha256, upload_id)).rowcount)
+
+    async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE uploads SET state = 'open' WHERE id = ? AND state = 'committing'", (upload_id,)
+            )
+            connection.execute(
+                "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ?", (error, upload_id)
+            )
+            for chunk in drop:
+                make_missing(connection, chunk)
+
+        await self._writer.run(job)
+
+    async def committing(self) -> list[str]:
+        rows = self._reader.execute("SELECT id FROM uploads WHERE state = 'committing'")
+        return [upload_id for (upload_id,) in rows]
+
+    async def find_key(self, user: str | None, key: str) -> str | None:
+        return _find_key(self._reader, user, key)
+
+    async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
+        def job(connection: sqlite3.Connection) -> tuple[int, list[Upload]]:
+            where, parameters = _conditions(wanted)
+            ((count,),) = connection.execute(f"SELECT count(*) FROM uploads WHERE {where}", parameters)  # noqa: S608
+            rows = connection.execute(
+                f"SELECT {COLUMNS} FROM uploads WHERE {where} ORDER BY created_at, id LIMIT ? OFFSET ?",  # noqa: S608
+                (*parameters, wanted.limit, wanted.offset),
+            )
+            return count, [upload_of(row) for row in rows]
+
+        return await self._writer.run(job)
+
+
+def _find_key(connection: sqlite3.Connection, user: str | None, key: str) -> str | None:
+    sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
+    row = connection.execute(sql, (user or "", key)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
+    terms: list[tuple[str, list[Any]]] = [("(user IS NULL OR user = ?)", [wanted.user])]
+    if wanted.state is not None:
+        terms.append(("state = ?", [wanted.state]))
+    if wanted.kinds is not None:
+        terms.append((f"kind IN ({','.join('?' * len(wanted.kinds))})", list(wanted.kinds)))
+    if wanted.size is not None:
+        terms.append(("length = ?", [wanted.size]))
+    if wanted.expired_by is not None:
+        terms.append(("(state = 'expired' OR expires_at <= ?)", [wanted.expired_by]))
+    if wanted.alive_at is not None:
+        terms.append(("state != 'expired' AND (expires_at IS NULL OR expires_at > ?)", [wanted.alive_at]))
+    return " AND ".join(term for term, _ in terms), [each for _, values in terms for each in values]

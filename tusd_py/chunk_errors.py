@@ -1,0 +1,239 @@
+"""Refusals of the parallel chunk API: as in ``errors``, and with facts for programs as ``members``.
+
+The problem type of a refusal is its code in lower case with dashes, without ``ERR_``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tusd_py.errors import UploadError
+from tusd_py.model.ranges import ByteRange, Chunk
+
+
+class ChunkError(UploadError):
+    """A request of the chunk API is refused; ``members`` are JSON values that say more."""
+
+    def __init__(self, message: str, **members: Any) -> None:
+        super().__init__(message)
+        self.members: dict[str, Any] = members
+
+
+def range_facts(byte_range: ByteRange) -> dict[str, int]:
+    """Return a range as clients see it: both ends inclusive, as in Content-Range."""
+    return {"start": byte_range.start, "end": byte_range.stop - 1}
+
+
+def ranges_facts(ranges: Sequence[ByteRange]) -> list[dict[str, int]]:
+    """Return ranges as clients see them."""
+    return [range_facts(each) for each in ranges]
+
+
+class InvalidField(ChunkError):
+    """A field is missing or not of the form it must have."""
+
+    code = "ERR_INVALID_FIELD"
+    status = 400
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(f"{name} {problem}", errors={name: [problem]})
+
+
+class InvalidBody(ChunkError):
+    """The body is not of the form that its type says, or has too much or too little in it."""
+
+    code = "ERR_INVALID_BODY"
+    status = 400
+
+
+class InvalidContentRange(ChunkError):
+    """``Content-Range`` is missing, malformed, or leads out of the upload."""
+
+    code = "ERR_CONTENT_RANGE"
+    status = 400
+
+
+class ContentRangeTotal(ChunkError):
+    """The total in ``Content-Range`` is not the upload's size: perhaps it is the wrong file."""
+
+    code = "ERR_CONTENT_RANGE_TOTAL"
+    status = 400
+
+    def __init__(self, *, size: int, total: int) -> None:
+        super().__init__(
+            f"Content-Range speaks of a file of {total} bytes, the upload has {size}", size=size, total=total
+        )
+
+
+class ChunkSizeMismatch(ChunkError):
+    """The body is shorter or longer than its range. ``actual``: bytes seen, None beyond counting."""
+
+    code = "ERR_CHUNK_SIZE"
+    status = 400
+
+    def __init__(self, *, expected: int, actual: int | None) -> None:
+        seen = "more" if actual is None else str(actual)
+        super().__init__(
+            f"the range has {expected} bytes, the body {seen}; the range counts as missing",
+            expected=expected,
+            actual=actual,
+        )
+
+
+class InvalidDigest(ChunkError):
+    """A digest header is malformed or names an algorithm that is not offered."""
+
+    code = "ERR_INVALID_DIGEST"
+    status = 400
+
+    def __init__(self, name: str, problem: str, supported: Sequence[str]) -> None:
+        super().__init__(f"{name} {problem}", supported=list(supported))
+
+
+class ChunkDigestMismatch(ChunkError):
+    """The bytes of a chunk are not those its digest was made of; the range stays missing."""
+
+    code = "ERR_CHUNK_DIGEST_MISMATCH"
+    status = 400
+
+    def __init__(self, *, algorithm: str, expected: str, actual: str) -> None:
+        super().__init__(
+            f"{algorithm} of the chunk differs, send this chunk again",
+            algorithm=algorithm,
+            expected=expected,
+            actual=actual,
+        )
+
+
+class ChunkTimeout(ChunkError):
+    """No byte of a chunk arrived for the network time-out; the range counts as missing."""
+
+    code = "ERR_REQUEST_TIMEOUT"
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("timeout while reading the chunk, send it again")
+
+
+class RangeOverlap(ChunkError):
+    """The range overlaps received ones without being one of them; nothing was written."""
+
+    code = "ERR_RANGE_OVERLAP"
+    status = 409
+
+    def __init__(self, *, conflicts: Sequence[ByteRange], missing: Sequence[ByteRange]) -> None:
+        super().__init__(
+            "the range overlaps what is there already, send only what is missing",
+            conflicts=ranges_facts(conflicts),
+            missing=ranges_facts(missing),
+        )
+
+
+class ChunkConflict(ChunkError):
+    """The range is there with other bytes; those stay."""
+
+    code = "ERR_CHUNK_CONFLICT"
+    status = 409
+
+    def __init__(self, chunk: Chunk) -> None:
+        facts = {"offset": chunk.range.start, "size": chunk.range.size, "sha256": chunk.sha256}
+        super().__init__(
+            "the range is there with other bytes; if the file changed, delete the chunk or start over",
+            chunk=facts,
+        )
+
+
+class UploadNotOpen(ChunkError):
+    """The upload takes no chunk, or cannot be deleted, in the state it is in."""
+
+    code = "ERR_UPLOAD_NOT_OPEN"
+    status = 409
+
+    def __init__(self, state: str, message: str = "") -> None:
+        super().__init__(message or f"the upload is {state}, its chunks do not change any more", state=state)
+
+
+class ChunkTooLarge(ChunkError):
+    """The range is larger than the server takes in one request."""
+
+    code = "ERR_CHUNK_TOO_LARGE"
+    status = 413
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"a chunk has at most {limit} bytes", max=limit)
+
+
+class TooManyChunks(ChunkError):
+    """The upload has as many chunks as it may have."""
+
+    code = "ERR_TOO_MANY_CHUNKS"
+    status = 413
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"an upload has at most {limit} chunks, send larger ones", max=limit)
+
+
+class UnsupportedBodyType(ChunkError):
+    """The body's type is none that this resource reads."""
+
+    code = "ERR_UNSUPPORTED_MEDIA_TYPE"
+    status = 415
+
+    def __init__(self, expected: str) -> None:
+        super().__init__(f"expected {expected}")
+
+
+class ChunkInProgress(ChunkError):
+    """Another request is just sending bytes of this range."""
+
+    code = "ERR_CHUNK_IN_PROGRESS"
+    status = 423
+
+    def __init__(self, byte_range: ByteRange) -> None:
+        super().__init__(
+            "another request is sending these bytes, look again in a moment", range=range_facts(byte_range)
+        )
+
+
+class NoSpace(ChunkError):
+    """The space for an upload cannot be had; nothing was made."""
+
+    code = "ERR_NO_SPACE"
+    status = 507
+
+    def __init__(self, *, required: int, available: int) -> None:
+        super().__init__("no space for an upload of this size", required=required, available=available)
+
+
+class OutOfOrder(ChunkError):
+    """A PATCH for an upload that has chunks beyond the contiguous ones; it goes on by chunks only.
+
+    403, because clients of tus try 409 and 423 again, which would never end here.
+    """
+
+    code = "ERR_CHUNKS_OUT_OF_ORDER"
+    status = 403
+
+    def __init__(self) -> None:
+        super().__init__("chunks beyond the offset have been received, go on through the chunk API")
+
+
+class ChunkNotFound(ChunkError):
+    """No received chunk starts at this offset."""
+
+    code = "ERR_CHUNK_NOT_FOUND"
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("no chunk starts at this offset")
+
+
+class SessionExpired(ChunkError):
+    """The upload expired; said for a while after, then it is simply not found."""
+
+    code = "ERR_UPLOAD_EXPIRED"
+    status = 410
+
+    def __init__(self, *, expired_at: str | None) -> None:
+        super().__init__("upload has expired, start a new one", expired_at=expired_at)

@@ -1,0 +1,95 @@
+"""Runs of bytes of one upload that arrive in any order, and arithmetic on them. No IO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ByteRange:
+    """The bytes ``start`` to ``stop`` (exclusive) of an upload; never empty."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"no range of bytes: {self.start} to {self.stop}")
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.stop - self.start
+
+    def overlaps(self, other: ByteRange) -> bool:
+        """Whether the two have a byte in common."""
+        return self.start < other.stop and other.start < self.stop
+
+
+def missing(received: Iterable[ByteRange], length: int, *, limit: int | None = None) -> list[ByteRange]:
+    """Return what lacks to ``length`` bytes, in order; at most the first ``limit`` ranges.
+
+    ``received`` are disjoint and in order.
+    """
+    gaps: list[ByteRange] = []
+    position = 0
+    for each in received:
+        if limit is not None and len(gaps) >= limit:
+            return gaps
+        if position < each.start:
+            gaps.append(ByteRange(position, each.start))
+        position = each.stop
+    if position < length and (limit is None or len(gaps) < limit):
+        gaps.append(ByteRange(position, length))
+    return gaps
+
+
+class ChunkState(StrEnum):
+    """Whether the bytes of a range are there."""
+
+    RECEIVING = "receiving"  # claimed by a request; on the disk there may be anything
+    RECEIVED = "received"  # there, verified, and never written again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A range of an upload that was received or is claimed by a request.
+
+    Those of one upload never overlap.
+    """
+
+    id: str
+    upload_id: str
+    range: ByteRange
+    state: ChunkState
+    sha256: str | None = None  # lower-case hexadecimal digits; None while it is being received
+    worker: str | None = None  # who holds the claim (see service.liveness)
+    created_at: float
+    completed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What is known of an upload that is kept as ranges, or of one whose digest was asked for."""
+
+    received: int = 0  # bytes in received ranges
+    chunk_count: int = 0  # ranges, claims included
+    sha256: str | None = None  # of the whole; set before the upload is complete, right once it is
+    expected_sha256: str | None = None  # what the client said at the creation
+    last_error: str | None = None  # why the last commit in the background failed (JSON)
+    updated_at: float | None = None  # when the last chunk was received
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Complete content under its digest: what an upload becomes when its file is given a final name."""
+
+    id: str
+    sha256: str
+    size: int
+    user: str | None = None
+    upload_id: str | None = None  # the upload it was made of
+    created_at: float
+    is_ready: bool = True  # False: the file is just being moved to its place

@@ -1,0 +1,94 @@
+"""Watching over a body while it arrives: the upload must not expire, and an idle sender is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tusd_py.model.body import Ended, StopSignal
+from tusd_py.model.upload import Upload
+from tusd_py.service.core import Core
+
+
+class Sha256:
+    """A sha256 that also says how many bytes it has taken; see ``model.body.Hash``."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self.count = 0
+
+    def update(self, data: memoryview, /) -> None:
+        """Take the next bytes."""
+        self._hash.update(data)
+        self.count += len(data)
+
+    def digest(self) -> bytes:
+        """Return the digest of everything taken so far."""
+        return self._hash.digest()
+
+    def hexdigest(self) -> str:
+        """Return the digest in lower-case hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+@contextmanager
+def stopped_when_idle(stop: StopSignal, taken: Sha256, timeout_s: float) -> Iterator[None]:
+    """Ask the body to end as STALLED once ``taken`` has got no byte for ``timeout_s``; 0: never."""
+    if not timeout_s:
+        yield
+        return
+
+    async def watch() -> None:
+        before = -1
+        while taken.count != before:
+            before = taken.count
+            await asyncio.sleep(timeout_s)
+        stop.request(Ended.STALLED)
+
+    watcher: asyncio.Task[None] | None = None
+
+    def start() -> None:
+        nonlocal watcher
+        watcher = asyncio.create_task(watch())
+
+    # A task is only made for the few bodies that take longer than this.
+    timer = asyncio.get_running_loop().call_later(timeout_s / 2, start)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if watcher is not None:
+            watcher.cancel()
+
+
+@contextmanager
+def kept_from_expiry(core: Core, upload: Upload) -> Iterator[None]:
+    """Move the upload's expiry on while its bytes arrive, however long that takes."""
+    after = core.config.expire_after_s
+    if upload.expires_at is None or not after:
+        yield
+        return
+    loop = asyncio.get_running_loop()
+
+    async def renew() -> None:
+        while True:
+            await core.catalog.renew(upload.id, core.clock() + after)
+            await asyncio.sleep(after / 3)
+
+    renewal: asyncio.Task[None] | None = None
+
+    def start() -> None:
+        nonlocal renewal
+        renewal = asyncio.create_task(renew())
+
+    # The first renewal waits: most bodies are over long before.
+    remaining = upload.expires_at - core.clock()
+    timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
+    try:
+        yield
+    finally:
+        timer.cancel()
+        if renewal is not None:
+            renewal.cancel()

@@ -1,0 +1,238 @@
+"""Artifacts: complete content under its digest. A session's file is renamed, never copied.
+
+Order of making one: a pending row, the rename, the row is ready, the upload goes. Whatever moment a process
+dies at, looking whether the file has its final name says what is left to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from io import RawIOBase
+from typing import Final
+
+from tusd_py import observe
+from tusd_py.chunk_errors import ChunkTimeout, InvalidBody
+from tusd_py.commit_errors import ArtifactExists, ArtifactNotFound, DigestMismatch, UploadNotCommitted
+from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
+from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.ranges import Artifact
+from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.service.alive import Sha256, stopped_when_idle
+from tusd_py.service.chunks import Claims
+from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.reading import Reading
+from tusd_py.service.uploads import Uploads, Wanted
+
+#: Where the files of artifacts are, below the upload directory. No upload id has a slash.
+FOLDER: Final = ".tusd-py/artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An artifact, and whether this request made it."""
+
+    artifact: Artifact
+    is_new: bool
+
+
+def file_of(artifact: Artifact) -> str:
+    """Return the name of an artifact's data file in the store."""
+    return f"{FOLDER}/{artifact.sha256}"
+
+
+class Artifacts:
+    """Makes, finds and deletes artifacts."""
+
+    def __init__(self, core: Core, uploads: Uploads, reading: Reading) -> None:
+        self._core = core
+        self._uploads = uploads
+        self._reading = reading
+
+    async def from_upload(self, upload: Upload, caller: Caller) -> Made:
+        """Make an artifact of a complete upload, which goes.
+
+        Raises UploadNotCommitted, UploadNotFound, UploadLocked, ArtifactExists.
+        """
+        core = self._core
+        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+            upload = await core.find(upload.id, caller)
+            if await core.is_full(upload):
+                upload, _ = await core.finish(upload, caller.request)
+            if upload.state is not UploadState.COMPLETE:
+                raise UploadNotCommitted(upload.id)
+            return await self._place(upload, await self.sha256_of(upload))
+
+    async def from_body(self, body: Body, claims: Claims, metadata: dict[str, bytes], caller: Caller) -> Made:
+        """Make an artifact of the bytes of one request.
+
+        Raises MaxSizeExceeded, DigestMismatch, InvalidBody, ChunkTimeout ...: nothing is left behind.
+        """
+        made = await self._uploads.create(Wanted(length=None, metadata=metadata), caller)
+        upload, core = made.upload, self._core
+        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+            try:
+                upload, digest = await self._receive(upload, body, claims)
+                upload, _ = await core.finish(upload, caller.request)
+                return await self._place(upload, digest)
+            except BaseException:
+                if await core.catalog.get(upload.id) is not None:
+                    await core.give_up(upload)
+                raise
+
+    async def _receive(self, upload: Upload, body: Body, claims: Claims) -> tuple[Upload, str]:
+        core, taken, stop = self._core, Sha256(), StopSignal()
+        limit = core.config.max_size or 2**63 - 1
+        with full_medium_refused(), stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s):
+            received = await core.store.write(upload.id, 0, body, limit=limit, hashes=[taken], stop=stop)
+        _check_end(received, limit)
+        for checksum in [*claims.known, *claims.late()]:
+            if checksum.expected != taken.digest():
+                raise DigestMismatch(expected=checksum.expected.hex(), actual=taken.hexdigest())
+        await core.catalog.set_length(upload.id, received.count, max_size=core.config.max_size)
+        return replace(upload, length=received.count), taken.hexdigest()
+
+    async def sha256_of(self, upload: Upload) -> str:
+        """Return the digest of a complete upload; read and remembered when it is not known yet."""
+        facts = await self._core.ranges.facts(upload.id)
+        if facts.sha256 is not None:
+            return facts.sha256
+        taken = Sha256()
+        for segment in await self._reading.segments(upload):
+            await self._core.store.digest(
+                segment.data_file, segment.start, segment.start + segment.size, taken
+            )
+        await self._core.ranges.set_sha256(upload.id, taken.hexdigest())
+        return taken.hexdigest()
+
+    async def _place(self, upload: Upload, sha256: str) -> Made:
+        """Give the content its final name. The caller has the upload's lock."""
+        core = self._core
+        wanted = Artifact(
+            id=new_uuid(),
+            sha256=sha256,
+            size=upload.length or 0,
+            user=upload.user,
+            upload_id=upload.id,
+            created_at=core.clock(),
+            is_ready=False,
+        )
+        async with core.locker.hold(
+            _lock_name(sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
+        ):
+            artifact = await core.artifacts.insert_pending(wanted)
+            if artifact.id != wanted.id and not artifact.is_ready:
+                # Nobody else can be making it, as we have the lock: its process died.
+                await self._settle(artifact)
+                artifact = await core.artifacts.insert_pending(wanted)
+            if artifact.id != wanted.id:
+                return await self._duplicate(upload, artifact)
+            try:
+                if not await core.artifacts.has_file(sha256):
+                    await self._move(upload, artifact)
+            except OSError:
+                await core.artifacts.delete(artifact)
+                raise
+            await core.artifacts.finish(artifact, upload_id=upload.id)
+            await core.give_up(upload)
+        observe.log("ArtifactCreated", id=artifact.id, upload=upload.id, size=artifact.size)
+        return Made(replace(artifact, is_ready=True), is_new=True)
+
+    async def _duplicate(self, upload: Upload, artifact: Artifact) -> Made:
+        if self._core.config.duplicate_artifact == "reject":
+            raise ArtifactExists(artifact.id)
+        await self._core.artifacts.finish(artifact, upload_id=upload.id)
+        await self._core.give_up(upload)
+        return Made(artifact, is_new=False)
+
+    async def _move(self, upload: Upload, artifact: Artifact) -> None:
+        core = self._core
+        if upload.kind is not UploadKind.FINAL and not await core.artifacts.is_shared(upload.id):
+            await core.store.move(upload.id, file_of(artifact))
+            return
+        # A final's bytes are spread over files that others need: here, once, they are copied.
+        pieces = [(each.data_file, each.start, each.size) for each in await self._reading.segments(upload)]
+        temporary, taken = f"{FOLDER}/.new-{artifact.id}", Sha256()
+        try:
+            with full_medium_refused():
+                await core.store.join(pieces, temporary, taken)
+            if taken.hexdigest() != artifact.sha256:
+                raise EOFError("a data file is not what it was")
+            await core.store.move(temporary, file_of(artifact))
+        except BaseException:
+            await core.store.remove(temporary)
+            raise
+
+    async def recover(self) -> None:
+        """Finish or undo what a dead process left between two steps."""
+        for artifact in await self._core.artifacts.pending():
+            async with self._core.locker.hold_if_free(_lock_name(artifact.sha256)) as is_held:
+                if is_held:
+                    await self._settle(artifact)
+
+    async def _settle(self, artifact: Artifact) -> None:
+        core = self._core
+        await core.store.remove(f"{FOLDER}/.new-{artifact.id}")
+        if await core.store.size(file_of(artifact)) is None:
+            await core.artifacts.delete(artifact)
+            return
+        await core.artifacts.finish(artifact, upload_id=artifact.upload_id)
+        upload = artifact.upload_id and await core.catalog.get(artifact.upload_id)
+        if upload:
+            await core.give_up(upload)
+        observe.log("ArtifactRecovered", id=artifact.id)
+
+    async def get(self, artifact_id: str, caller: Caller) -> Artifact:
+        """Return an artifact. Raises ArtifactNotFound."""
+        artifact = await self._core.artifacts.get(artifact_id)
+        if artifact is None or artifact.user not in (None, caller.user):
+            raise ArtifactNotFound
+        return artifact
+
+    async def delete(self, artifact_id: str, caller: Caller) -> None:
+        """Delete an artifact; its file goes with the last one of that content."""
+        core = self._core
+        artifact = await self.get(artifact_id, caller)
+        async with core.locker.hold(
+            _lock_name(artifact.sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
+        ):
+            await self.get(artifact_id, caller)
+            await core.artifacts.set_pending(artifact)
+            if not await core.artifacts.has_file(artifact.sha256):
+                await core.store.remove(file_of(artifact))
+            await core.artifacts.delete(artifact)
+        observe.log("ArtifactDeleted", id=artifact_id)
+
+    async def list_artifacts(
+        self, caller: Caller, *, sha256: str | None, limit: int, offset: int
+    ) -> tuple[int, list[Artifact]]:
+        """Return how many artifacts there are, and one page of them."""
+        return await self._core.artifacts.list_artifacts(
+            caller.user, sha256=sha256, limit=limit, offset=offset
+        )
+
+    def open(self, artifact: Artifact) -> RawIOBase:
+        """Open an artifact's file. Raises ArtifactNotFound when it is just being deleted."""
+        try:
+            return self._core.store.open(file_of(artifact))
+        except FileNotFoundError:
+            raise ArtifactNotFound from None
+
+
+def _lock_name(sha256: str) -> str:
+    return f".artifact-{sha256}"
+
+
+def _check_end(received: Received, limit: int) -> None:
+    match received.ended:
+        case Ended.COMPLETE:
+            return
+        case Ended.OVERRUN:
+            raise MaxSizeExceeded(max_size=limit)
+        case Ended.STALLED:
+            raise ChunkTimeout
+        case Ended.SHUTDOWN:
+            raise ServerShutdown
+        case Ended.STOPPED:
+            raise UploadNotFound
+        case _:
+            raise InvalidBody("the body ended early")

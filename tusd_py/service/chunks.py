@@ -1,0 +1,257 @@
+"""Receiving chunks: any number at once, in any order, each written at its place.
+
+Received ranges of an upload are disjoint, never written again, and each has a stored sha256; everything
+else follows from that. No lock is held: a claim in the catalog says whose a range is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tusd_py import observe
+from tusd_py.catalog.ranges import Busy, Granted, Repeat, Wish
+from tusd_py.chunk_errors import (
+    ChunkConflict,
+    ChunkDigestMismatch,
+    ChunkInProgress,
+    ChunkSizeMismatch,
+    ChunkTimeout,
+    ChunkTooLarge,
+    ContentRangeTotal,
+    InvalidContentRange,
+    UploadNotOpen,
+)
+from tusd_py.errors import ServerShutdown, UploadNotFound
+from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.digests import Checksum
+from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
+from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.service.alive import Sha256, kept_from_expiry, stopped_when_idle
+from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.liveness import Liveness
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a chunk belongs: its range, and the size of the whole as the client sees it (None: unsaid)."""
+
+    range: ByteRange
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What the client says of a chunk's digest: before its bytes, and after them."""
+
+    known: Sequence[Checksum] = ()
+    late: Callable[[], Sequence[Checksum]] = tuple
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A chunk that is there now, and whether this request brought it."""
+
+    chunk: Chunk
+    is_new: bool
+
+
+class Chunks:
+    """Puts and deletes chunks."""
+
+    def __init__(self, core: Core, liveness: Liveness) -> None:
+        self._core = core
+        self._liveness = liveness
+
+    async def put(self, upload: Upload, place: Place, body: Body, claims: Claims, caller: Caller) -> Stored:
+        """Store a chunk. When it returns, its bytes are in the file and verified.
+
+        Raises:
+            InvalidContentRange, ContentRangeTotal, ChunkTooLarge, UploadNotOpen, RangeOverlap,
+            ChunkInProgress, TooManyChunks, UploadNotFound: before a byte of the body was taken.
+            ChunkConflict: The range is there with other bytes; those were not touched.
+            ChunkSizeMismatch, ChunkDigestMismatch, ChunkTimeout, ServerShutdown, StorageFull: the range
+                counts as missing.
+        """
+        self._check_place(upload, place)
+        if body.length is not None and body.length != place.range.size:
+            raise ChunkSizeMismatch(expected=place.range.size, actual=body.length)
+        upload = await self._kept_as_ranges(upload)
+        answer = await self._claim(upload, place.range)
+        if isinstance(answer, Repeat):
+            return Stored(await self._compared(answer.chunk, body, claims), is_new=False)
+        try:
+            chunk = await self._written(upload, answer.chunk, body, claims)
+        except BaseException:
+            await self._core.ranges.drop_claim(answer.chunk)
+            raise
+        observe.log("ChunkStored", id=upload.id, offset=chunk.range.start, size=chunk.range.size)
+        if upload.kind is not UploadKind.SESSION:
+            await self._finish_if_full(upload.id, caller)
+        return Stored(chunk, is_new=True)
+
+    async def delete(self, upload: Upload, offset: int) -> None:
+        """Make the chunk at byte ``offset`` missing again.
+
+        Raises ChunkNotFound, UploadNotOpen, ChunkInProgress.
+        """
+        busy = await self._core.ranges.delete_chunk(upload.id, offset)
+        if busy is not None and await self._liveness.bury([busy.chunk.worker]):
+            busy = await self._core.ranges.delete_chunk(upload.id, offset)
+        if busy is not None:
+            raise ChunkInProgress(busy.chunk.range)
+
+    def _check_place(self, upload: Upload, place: Place) -> None:
+        if upload.kind is UploadKind.FINAL:
+            raise UploadNotOpen("final", "a final upload takes no bytes of its own")
+        if upload.length is None:
+            raise UploadNotOpen("open", "the length of the upload is not known yet")
+        if place.range.stop > upload.length:
+            raise InvalidContentRange(
+                f"Content-Range ends beyond the upload, which has {upload.length} bytes", size=upload.length
+            )
+        is_strict = self._core.config.content_range_total == "strict"
+        if is_strict and place.total is not None and place.total != upload.length:
+            raise ContentRangeTotal(size=upload.length, total=place.total)
+        limit = self._core.config.max_chunk_size
+        if limit is not None and place.range.size > limit:
+            raise ChunkTooLarge(limit=limit)
+
+    async def _kept_as_ranges(self, upload: Upload) -> Upload:
+        """Return an upload that is kept as ranges; one that tus began is turned into one."""
+        if upload.prefix is not None:
+            return upload
+        if upload.state is not UploadState.OPEN:
+            raise UploadNotOpen("completed")
+        core = self._core
+        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+            current = await core.catalog.get(upload.id)
+            if current is None or current.length is None:
+                raise UploadNotFound
+            if current.prefix is None and current.state is UploadState.OPEN:
+                current = await self._convert(current, current.length)
+        return current
+
+    async def _convert(self, upload: Upload, length: int) -> Upload:
+        """Give an upload its whole file; what it holds becomes one chunk. The caller has its lock."""
+        core, held = self._core, await self._core.offset(upload)
+        chunk = None
+        if held:
+            taken = Sha256()
+            await core.store.digest(upload.id, 0, held, taken)
+            chunk = Chunk(
+                id=new_uuid(),
+                upload_id=upload.id,
+                range=ByteRange(0, held),
+                state=ChunkState.RECEIVED,
+                sha256=taken.hexdigest(),
+                created_at=upload.created_at,
+                completed_at=core.clock(),
+            )
+        # The file grows after the catalog knows that its size says nothing any more. The export would
+        # say otherwise to whoever finds it without the catalog.
+        await core.store.remove_export(upload.id)
+        await core.catalog.set_unverified(upload.id, None)
+        await core.ranges.convert(upload, chunk)
+        with full_medium_refused():
+            await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)
+        return replace(upload, prefix=held, unverified_from=None)
+
+    async def _claim(self, upload: Upload, wanted: ByteRange) -> Granted | Repeat:
+        config = self._core.config
+        wish = Wish(
+            upload_id=upload.id,
+            range=wanted,
+            chunk_id=new_uuid(),
+            worker=self._liveness.worker,
+            at=self._core.clock(),
+            replace=config.on_chunk_conflict == "replace",
+            max_chunks=config.max_chunks,
+        )
+        while isinstance(answer := await self._core.ranges.claim(wish), Busy):
+            if not await self._liveness.bury([answer.chunk.worker]):
+                raise ChunkInProgress(answer.chunk.range)
+        return answer
+
+    async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: Claims) -> Chunk:
+        core, taken, stop = self._core, Sha256(), StopSignal()
+        others = _other_hashes(claims)
+        with (
+            full_medium_refused(),
+            kept_from_expiry(core, upload),
+            stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s),
+        ):
+            try:
+                received = await core.store.write(
+                    upload.id,
+                    chunk.range.start,
+                    body,
+                    limit=chunk.range.size,
+                    hashes=[taken, *others],
+                    stop=stop,
+                )
+            except FileNotFoundError:  # deleted since we looked
+                raise UploadNotFound from None
+            _check_end(received, chunk.range.size)
+            _verify(claims, taken, others)
+            is_durable = core.config.durability == "patch"
+            if is_durable:
+                await core.store.sync(upload.id)
+            now, expires_at = core.clock(), core.expiry(UploadState.OPEN)
+            digest = taken.hexdigest()
+            await core.ranges.record(chunk, sha256=digest, at=now, expires_at=expires_at, durable=is_durable)
+        return replace(chunk, state=ChunkState.RECEIVED, sha256=digest, worker=None, completed_at=now)
+
+    async def _compared(self, chunk: Chunk, body: Body, claims: Claims) -> Chunk:
+        """Hash a repeat without writing a byte of it."""
+        taken, stop = Sha256(), StopSignal()
+        others = _other_hashes(claims)
+        with stopped_when_idle(stop, taken, self._core.config.chunk_idle_timeout_s):
+            received = await self._core.store.take(
+                body, limit=chunk.range.size, hashes=[taken, *others], stop=stop
+            )
+        _check_end(received, chunk.range.size)
+        _verify(claims, taken, others)
+        if taken.hexdigest() != chunk.sha256:
+            raise ChunkConflict(chunk)
+        return chunk
+
+    async def _finish_if_full(self, upload_id: str, caller: Caller) -> None:
+        """Complete what tus began and chunks filled: there the last byte says that it is complete."""
+        upload = await self._core.catalog.get(upload_id)
+        if upload is not None and await self._core.is_full(upload):
+            await self._core.settle(upload_id, caller.request)
+
+
+def _other_hashes(claims: Claims) -> list[Hash]:
+    return [checksum.new_hash() for checksum in claims.known if checksum.algorithm != "sha256"]
+
+
+def _check_end(received: Received, size: int) -> None:
+    match received.ended:
+        case Ended.COMPLETE if received.count == size:
+            return
+        case Ended.OVERRUN:
+            raise ChunkSizeMismatch(expected=size, actual=None)
+        case Ended.STALLED:
+            raise ChunkTimeout
+        case Ended.SHUTDOWN:
+            raise ServerShutdown
+        case _:
+            raise ChunkSizeMismatch(expected=size, actual=received.count)
+
+
+def _verify(claims: Claims, taken: Sha256, others: Sequence[Hash]) -> None:
+    """Compare everything that the client says with what arrived."""
+    rest = iter(others)
+    pairs: list[tuple[Checksum, Hash]] = [
+        (checksum, taken if checksum.algorithm == "sha256" else next(rest)) for checksum in claims.known
+    ]
+    pairs += [(checksum, taken) for checksum in claims.late()]
+    for checksum, found in pairs:
+        if not checksum.matches(found):
+            raise ChunkDigestMismatch(
+                algorithm=checksum.algorithm,
+                expected=checksum.expected.hex(),
+                actual=found.digest().hex(),
+            )

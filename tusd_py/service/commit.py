@@ -1,0 +1,223 @@
+"""Committing a session: every byte is there, and the whole is what the client says. Nothing is copied."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tusd_py import observe
+from tusd_py.chunk_errors import ChunkError, InvalidField, UploadNotOpen
+from tusd_py.commit_errors import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
+from tusd_py.errors import UploadError, UploadLocked
+from tusd_py.model.ranges import ByteRange, Chunk
+from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.service.alive import Sha256
+from tusd_py.service.artifacts import Artifacts, Made
+from tusd_py.service.core import Caller, Core
+from tusd_py.service.liveness import Liveness
+
+#: How long a commit waits for somebody who holds the upload without committing it, and how often it looks.
+_PATIENCE_S = 2.0
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedCommit:
+    """What the client says of the whole, and of each part of it."""
+
+    sha256: str | None = None  # lower-case hexadecimal digits
+    parts: Sequence[tuple[int, int, str | None]] | None = None  # offset, size, sha256
+    in_background: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The upload after a commit, or while it still runs; and the artifact that it made, if it did."""
+
+    upload: Upload
+    is_running: bool = False
+    made: Made | None = None
+
+
+class Commits:
+    """Runs commits, each once however often it is asked for; they outlive the requests that asked."""
+
+    def __init__(self, core: Core, liveness: Liveness, artifacts: Artifacts) -> None:
+        self._core = core
+        self._liveness = liveness
+        self._artifacts = artifacts
+        self._tasks: set[asyncio.Task[Committed]] = set()
+
+    async def close(self) -> None:
+        """Break off what runs; those uploads are open again."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def commit(self, upload: Upload, wanted: WantedCommit, caller: Caller) -> Committed:
+        """Verify the whole and complete the upload; with ``in_background`` return once that has begun.
+
+        Raises:
+            SessionIncomplete, PartsMismatch, InvalidField, UploadLocked: nothing was changed.
+            DigestMismatch: The upload is open; chunks that are not on the disk as they came were dropped.
+            AlreadyCommitted: With another digest.
+        """
+        await self._check_parts(upload, wanted.parts)
+        deadline = asyncio.get_running_loop().time() + _PATIENCE_S
+        while True:
+            committed = await self._try(upload, wanted, caller)
+            if committed is not None:
+                return committed
+            # Somebody holds it: a commit in another process, a PATCH, the sweep.
+            current = await self._core.find(upload.id, caller)
+            if current.state is UploadState.COMMITTING:
+                return Committed(upload=current, is_running=True)
+            if asyncio.get_running_loop().time() > deadline:
+                raise UploadLocked
+            await asyncio.sleep(_POLL_S)
+
+    async def _try(self, upload: Upload, wanted: WantedCommit, caller: Caller) -> Committed | None:
+        begun: asyncio.Future[Upload | None] = asyncio.get_running_loop().create_future()
+        task = asyncio.create_task(self._run(upload.id, wanted, caller, begun))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        either: set[asyncio.Future[Any]] = {task, begun}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if begun.done() and begun.result() is None:  # not held
+            return None
+        if wanted.in_background and not task.done() and begun.done():
+            task.add_done_callback(_log_failure)
+            return Committed(upload=begun.result() or upload, is_running=True)
+        return await asyncio.shield(task)
+
+    async def _run(
+        self, upload_id: str, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
+    ) -> Committed:
+        core = self._core
+        async with core.locker.hold_if_free(upload_id) as is_held:
+            upload = await core.find(upload_id, caller)
+            if not is_held:
+                begun.set_result(None)
+                return Committed(upload=upload)
+            if upload.state is UploadState.COMMITTING:  # whoever was at it is dead
+                await core.ranges.reopen(upload_id)
+                upload = await core.find(upload_id, caller)
+            if await core.is_full(upload):
+                upload, _ = await core.finish(upload, caller.request)
+            if upload.state is UploadState.COMPLETE:
+                await self._check_again(upload, wanted.sha256)
+            else:
+                upload = await self._commit(upload, wanted, caller, begun)
+        made = None
+        if core.config.commit_creates_artifact:
+            made = await self._artifacts.from_upload(upload, caller)
+        return Committed(upload=upload, made=made)
+
+    async def _commit(
+        self, upload: Upload, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
+    ) -> Upload:
+        core = self._core
+        facts = await core.ranges.facts(upload.id)
+        expected = [each for each in (wanted.sha256, facts.expected_sha256) if each is not None]
+        if not expected:
+            raise InvalidField("sha256", "is required")
+        await self._begin(upload)
+        upload = await core.find(upload.id, caller)
+        begun.set_result(upload)
+        try:
+            taken = Sha256()
+            await core.store.digest(upload.id, 0, upload.length or 0, taken)
+            for each in expected:
+                if each != taken.hexdigest():
+                    raise await self._mismatch(upload, each, taken.hexdigest())
+            await core.ranges.set_sha256(upload.id, taken.hexdigest())
+            upload, _ = await core.finish(upload, caller.request)
+        except BaseException as error:
+            await core.ranges.reopen(upload.id, error=_as_json(error) if wanted.in_background else None)
+            raise
+        return upload
+
+    async def _begin(self, upload: Upload) -> None:
+        """Claim the whole: from now on no chunk changes."""
+        if upload.kind is not UploadKind.SESSION:
+            # What tus began is complete with its last byte; there is nothing to commit before.
+            offset = await self._core.offset(upload)
+            if upload.length is None:
+                raise UploadNotOpen("open", "the length of the upload is not known yet")
+            raise SessionIncomplete(missing=[ByteRange(offset, upload.length)], in_progress=())
+        try:
+            await self._core.ranges.begin_commit(upload.id)
+        except SessionIncomplete:
+            if not await self._liveness.bury(await self._core.ranges.claimants(upload.id)):
+                raise
+            await self._core.ranges.begin_commit(upload.id)
+
+    async def _mismatch(self, upload: Upload, expected: str, actual: str) -> DigestMismatch:
+        """Find the chunks that are not on the disk as they were received, and drop those."""
+        corrupt: list[Chunk] = []
+        for chunk in await self._core.ranges.chunks(upload.id):
+            taken = Sha256()
+            await self._core.store.digest(upload.id, chunk.range.start, chunk.range.stop, taken)
+            if taken.hexdigest() != chunk.sha256:
+                corrupt.append(chunk)
+        await self._core.ranges.reopen(upload.id, drop=corrupt)
+        ranges = [chunk.range for chunk in corrupt]
+        return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
+
+    async def _check_again(self, upload: Upload, expected: str | None) -> None:
+        """Answer a repeated commit, or one of an upload that tus completed: it only verifies."""
+        if expected is None:
+            return
+        actual = await self._artifacts.sha256_of(upload)
+        if expected != actual and upload.kind is UploadKind.SESSION:
+            raise AlreadyCommitted(sha256=actual)
+        if expected != actual:
+            raise DigestMismatch(expected=expected, actual=actual)
+
+    async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
+        if parts is None:
+            return
+        received = {each.range.start: each for each in await self._core.ranges.chunks(upload.id)}
+        differing: list[object] = []
+        for offset, size, sha256 in parts:
+            chunk = received.pop(offset, None)
+            if chunk is None or chunk.range.size != size or sha256 not in (None, chunk.sha256):
+                differing.append({"offset": offset, "size": size, "sha256": sha256})
+        differing += [
+            {"offset": each.range.start, "size": each.range.size, "sha256": each.sha256, "unlisted": True}
+            for each in received.values()
+        ]
+        if differing:
+            raise PartsMismatch(parts=differing[:1000])
+
+    async def recover(self) -> None:
+        """Open the uploads again whose commit died with its process."""
+        for upload_id in await self._core.ranges.committing():
+            async with self._core.locker.hold_if_free(upload_id) as is_held:
+                upload = await self._core.catalog.get(upload_id) if is_held else None
+                if upload is not None and upload.state is UploadState.COMMITTING:
+                    await self._core.ranges.reopen(upload_id)
+                    observe.log("CommitUndone", id=upload_id)
+
+
+def _as_json(error: BaseException) -> str:
+    """Return a failure for those who ask later: the code, the status, the message and the facts."""
+    if not isinstance(error, UploadError):
+        error = UploadError("internal server error, see the server's log")
+    members = error.members if isinstance(error, ChunkError) else {}
+    return json.dumps(
+        {"code": error.code, "status": error.status, "message": error.message, "members": members}
+    )
+
+
+def _log_failure(task: asyncio.Task[Committed]) -> None:
+    if task.cancelled():
+        return
+    error = task.exception()
+    if isinstance(error, UploadError):
+        observe.log("CommitRefused", code=error.code)
+    elif error is not None:
+        observe.LOGGER.error("CommitFailed", exc_info=error)

@@ -1,0 +1,47 @@
+"""Whether the worker that holds a claim is still there.
+
+Every worker process holds a lock for as long as it lives. The kernel frees it with the process, so whoever
+can have that lock knows that its owner is gone. There are no leases: a stalled writer never wakes up over
+somebody else's bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable
+
+from tusd_py import observe
+from tusd_py.catalog.ranges import RangeCatalog
+from tusd_py.locks.base import Locker
+
+
+def new_worker_name() -> str:
+    """Return the name of a worker's lock. No upload can have it as its id."""
+    return f".worker-{os.getpid()}-{secrets.token_hex(8)}"
+
+
+class Liveness:
+    """Buries the dead: gives up the claims of workers that are gone."""
+
+    def __init__(self, locker: Locker, ranges: RangeCatalog, worker: str) -> None:
+        self._locker = locker
+        self._ranges = ranges
+        self.worker = worker  # our own name; its lock is held by whoever made us
+
+    async def bury(self, workers: Iterable[str | None]) -> bool:
+        """Give up the claims of those among ``workers`` that are dead; whether there was one."""
+        is_any = False
+        for worker in workers:
+            if worker is None or worker == self.worker:
+                continue
+            async with self._locker.hold_if_free(worker) as is_dead:
+                if is_dead:
+                    await self._ranges.drop_claims_of(worker)
+                    observe.log("ClaimsDropped", worker=worker)
+                    is_any = True
+        return is_any
+
+    async def bury_all(self) -> None:
+        """Give up the claims of all dead workers."""
+        await self.bury(await self._ranges.claimants())

@@ -1,0 +1,117 @@
+"""Appending, as tus does it, to an upload that is kept as ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tusd_py.catalog.ranges import Busy, Wish
+from tusd_py.chunk_errors import OutOfOrder
+from tusd_py.commit_errors import CommittedIsImmutable
+from tusd_py.errors import ChecksumMismatch, UploadLocked
+from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.ranges import ByteRange, Chunk
+from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.service.alive import Sha256, kept_from_expiry
+from tusd_py.service.core import Core, full_medium_refused
+from tusd_py.service.liveness import Liveness
+from tusd_py.service.proof import Proof
+
+
+class RangedAppend:
+    """Writes the body of a PATCH as one more chunk. The caller holds the upload's lock."""
+
+    def __init__(self, core: Core, liveness: Liveness) -> None:
+        self._core = core
+        self._liveness = liveness
+
+    async def check(self, upload: Upload) -> None:
+        """Refuse what no PATCH can go on with; fine for every upload that is not kept as ranges.
+
+        Raises CommittedIsImmutable, OutOfOrder.
+        """
+        if upload.prefix is None:
+            return
+        if upload.kind is UploadKind.SESSION and upload.state is not UploadState.OPEN:
+            raise CommittedIsImmutable
+        if upload.state is UploadState.OPEN:
+            facts = await self._core.ranges.facts(upload.id)
+            if facts.received > upload.prefix:
+                raise OutOfOrder
+
+    async def write(
+        self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
+    ) -> Received:
+        """Store what arrives at ``offset`` as a received range, unless it is not what ``proof`` says.
+
+        Raises UploadLocked, ChecksumMismatch, MalformedHeader, StorageFull.
+        """
+        stop_at = upload.length or 0
+        if body.length is not None:
+            stop_at = min(stop_at, offset + body.length)
+        if stop_at == offset:
+            return Received(0, Ended.COMPLETE)
+        chunk = await self._claim(upload, ByteRange(offset, stop_at))
+        try:
+            with full_medium_refused(), kept_from_expiry(self._core, upload):
+                received = await self._write(upload, chunk, body, proof, stop)
+        except BaseException:
+            await self._core.ranges.drop_claim(chunk)
+            raise
+        if received.count == 0:
+            await self._core.ranges.drop_claim(chunk)
+        return received
+
+    async def _claim(self, upload: Upload, wanted: ByteRange) -> Chunk:
+        wish = Wish(
+            upload_id=upload.id,
+            range=wanted,
+            chunk_id=new_uuid(),
+            worker=self._liveness.worker,
+            at=self._core.clock(),
+            max_chunks=None,  # a tus client cannot choose larger chunks after a broken connection
+        )
+        while isinstance(answer := await self._core.ranges.claim(wish), Busy):
+            if not await self._liveness.bury([answer.chunk.worker]):
+                raise UploadLocked
+        return answer.chunk
+
+    async def _write(
+        self, upload: Upload, chunk: Chunk, body: Body, proof: Proof, stop: StopSignal
+    ) -> Received:
+        core, taken, offset = self._core, Sha256(), chunk.range.start
+        hashes: list[Hash] = [taken]
+        if proof.checksum is not None:
+            hashes.append(proof.checksum.new_hash())
+        received = await core.store.write(
+            upload.id, offset, body, limit=chunk.range.size, hashes=hashes, stop=stop
+        )
+        if proof.is_asked_for:
+            if received.ended is not Ended.COMPLETE:
+                return Received(0, received.ended)
+            await self._verify(upload, offset, received, proof, hashes)
+        if received.count:
+            is_durable = core.config.durability == "patch"
+            if is_durable:
+                await core.store.sync(upload.id)
+            stored = replace(chunk, range=ByteRange(offset, offset + received.count))
+            await core.ranges.record(
+                stored,
+                sha256=taken.hexdigest(),
+                at=core.clock(),
+                expires_at=core.expiry(UploadState.OPEN),
+                durable=is_durable,
+            )
+        return received
+
+    async def _verify(
+        self, upload: Upload, offset: int, received: Received, proof: Proof, hashes: Sequence[Hash]
+    ) -> None:
+        if proof.checksum is not None and not proof.checksum.matches(hashes[-1]):
+            raise ChecksumMismatch(algorithm=proof.checksum.algorithm)
+        if proof.late is not None:
+            checksum = proof.late()
+            again = checksum.new_hash()
+            await self._core.store.digest(upload.id, offset, offset + received.count, again)
+            if not checksum.matches(again):
+                raise ChecksumMismatch(algorithm=checksum.algorithm)

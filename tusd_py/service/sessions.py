@@ -1,0 +1,237 @@
+"""Making, viewing, listing and deleting uploads through the chunk API; it sees those of tus as well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tusd_py import observe
+from tusd_py.catalog.ranges import Filter
+from tusd_py.chunk_errors import InvalidField, SessionExpired, UploadNotOpen
+from tusd_py.commit_errors import UploadConsumed
+from tusd_py.errors import UploadExpired, UploadNotFound
+from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.times import format_time
+from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.uploads import Uploads, Wanted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WantedSession:
+    """The session that a client asks for. ``size`` is in bytes; ``key`` makes the request repeatable."""
+
+    size: int
+    sha256: str | None = None
+    metadata: Mapping[str, bytes]
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkView:
+    """A chunk as a client sees it, whatever protocol made it."""
+
+    id: str | None
+    offset: int
+    size: int
+    sha256: str | None
+    state: str
+    upload_id: str | None = None  # the partial upload that it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An upload and what is known of its bytes. ``received`` is in bytes."""
+
+    upload: Upload
+    facts: SessionFacts
+    received: int
+    chunk_count: int
+
+
+class Sessions:
+    """Create, view, list, delete."""
+
+    def __init__(self, core: Core, uploads: Uploads) -> None:
+        self._core = core
+        self._uploads = uploads
+
+    async def find(self, upload_id: str, caller: Caller) -> Upload:
+        """Return an upload. Raises UploadNotFound, SessionExpired, UploadConsumed."""
+        try:
+            return await self._core.find(upload_id, caller)
+        except UploadExpired:
+            raise SessionExpired(expired_at=await self._expired_at(upload_id)) from None
+        except UploadNotFound:
+            artifact_id = await self.artifact_of(upload_id, caller)
+            if artifact_id is None:
+                raise
+            raise UploadConsumed(artifact_id) from None
+
+    async def artifact_of(self, upload_id: str, caller: Caller) -> str | None:
+        """Return the id of the artifact that an upload went into; None when it did not."""
+        artifact_id = await self._core.artifacts.made_of(upload_id)
+        artifact = None if artifact_id is None else await self._core.artifacts.get(artifact_id)
+        return artifact.id if artifact is not None and artifact.user in (None, caller.user) else None
+
+    def now(self) -> float:
+        """Return the time, in seconds since 1970."""
+        return self._core.clock()
+
+    async def _expired_at(self, upload_id: str) -> str | None:
+        upload = await self._core.catalog.get(upload_id)
+        if upload is None or upload.expires_at is None:
+            return None
+        is_tombstone = upload.state is UploadState.EXPIRED
+        at = upload.expires_at - (self._core.config.tombstone_for_s if is_tombstone else 0)
+        return format_time(at)
+
+    async def create(self, wanted: WantedSession, caller: Caller) -> tuple[Upload, bool]:
+        """Make a session: a file with room for all of its bytes. Also says whether it is new.
+
+        Raises:
+            MaxSizeExceeded, NoSpace, StorageFull, or whatever a hook raises: nothing is left behind.
+            InvalidField: The key was used for an upload of another size.
+        """
+        core = self._core
+        if wanted.key is not None:
+            found = await core.ranges.find_key(caller.user, wanted.key)
+            if found is not None:
+                return await self._made_before(found, wanted, caller), False
+        asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
+        upload = await self._uploads.admit(asked, caller)
+        with full_medium_refused():
+            made_id = await core.ranges.insert_session(
+                upload,
+                expected_sha256=wanted.sha256,
+                key=wanted.key,
+                durable=core.config.durability == "patch",
+            )
+            if made_id != upload.id:
+                return await self._made_before(made_id, wanted, caller), False
+            try:
+                await core.store.allocate(
+                    upload.id,
+                    wanted.size,
+                    how=core.config.preallocate,
+                    min_free=core.config.min_free_bytes,
+                )
+                if core.config.durability == "patch":
+                    await core.store.sync(upload.id)
+            except BaseException:
+                await core.give_up(upload)
+                raise
+        observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
+        return upload, True
+
+    async def _made_before(self, upload_id: str, wanted: WantedSession, caller: Caller) -> Upload:
+        try:
+            upload = await self._core.find(upload_id, caller)
+        except (UploadNotFound, UploadExpired):
+            raise InvalidField("Idempotency-Key", "belongs to an upload that is gone") from None
+        if upload.length != wanted.size:
+            raise InvalidField("Idempotency-Key", f"belongs to an upload of {upload.length} bytes")
+        return upload
+
+    async def view(self, upload: Upload) -> View:
+        """Return what is known of an upload; waits for nobody."""
+        facts = await self._core.ranges.facts(upload.id)
+        if upload.prefix is not None:
+            is_complete = upload.state is UploadState.COMPLETE
+            received = (upload.length or 0) if is_complete else facts.received
+            return View(upload=upload, facts=facts, received=received, chunk_count=facts.chunk_count)
+        if upload.state is UploadState.EXPIRED:
+            return View(upload=upload, facts=facts, received=0, chunk_count=0)
+        received = await self._received(upload)
+        count = int(received > 0)
+        if upload.kind is UploadKind.FINAL:
+            count = len(await self._core.catalog.chunks(upload.id))
+        return View(upload=upload, facts=facts, received=received, chunk_count=count)
+
+    async def _received(self, upload: Upload) -> int:
+        try:
+            return await self._core.offset(upload)
+        except UploadNotFound:  # its row is there a moment longer than its file
+            return 0
+
+    async def chunks(
+        self, view: View, *, state: str | None = None, limit: int = -1, offset: int = 0
+    ) -> list[ChunkView]:
+        """Return chunks by offset. A final's are its partials; what tus appended in order is one."""
+        upload = view.upload
+        if upload.prefix is not None:
+            found = await self._core.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
+            return [
+                ChunkView(
+                    id=each.id,
+                    offset=each.range.start,
+                    size=each.range.size,
+                    sha256=each.sha256,
+                    state=each.state.value,
+                )
+                for each in found
+            ]
+        views = await self._plain_chunks(view)
+        views = [each for each in views if state in (None, each.state)]
+        return views[offset : None if limit < 0 else offset + limit]
+
+    async def _plain_chunks(self, view: View) -> list[ChunkView]:
+        views: list[ChunkView] = []
+        position = 0
+        for piece in await self._core.catalog.chunks(view.upload.id):
+            source = None if piece.source_id is None else await self._core.catalog.get(piece.source_id)
+            size = piece.size if piece.size is not None else (source.length if source else None) or 0
+            views.append(
+                ChunkView(
+                    id=piece.source_id,
+                    offset=position,
+                    size=size,
+                    sha256=None,
+                    state="received" if piece.size is not None else "receiving",
+                    upload_id=piece.source_id,
+                )
+            )
+            position += size
+        if not views and view.received:
+            views = [
+                ChunkView(
+                    id=view.upload.id,
+                    offset=0,
+                    size=view.received,
+                    sha256=view.facts.sha256 if view.upload.state is UploadState.COMPLETE else None,
+                    state="received",
+                )
+            ]
+        return views
+
+    async def count_chunks(self, view: View, *, state: str | None) -> int:
+        """Return how many chunks are in ``state`` (None: any)."""
+        if view.upload.prefix is not None:
+            return await self._core.ranges.count(view.upload.id, state=state)
+        return len(await self.chunks(view, state=state))
+
+    async def missing(self, view: View, *, limit: int = 1000) -> list[ByteRange]:
+        """Return the first ranges that were not received."""
+        upload = view.upload
+        if upload.length is None or upload.state in (UploadState.COMPLETE, UploadState.EXPIRED):
+            return []
+        if upload.prefix is not None:
+            return await self._core.ranges.missing(upload.id, upload.length, limit=limit)
+        if upload.kind is UploadKind.FINAL or view.received >= upload.length:
+            return []
+        return [ByteRange(view.received, upload.length)]
+
+    async def list_uploads(self, wanted: Filter) -> tuple[int, list[View]]:
+        """Return how many uploads match, and one page of them."""
+        count, uploads = await self._core.ranges.list_uploads(wanted)
+        return count, [await self.view(upload) for upload in uploads]
+
+    async def delete(self, upload: Upload, caller: Caller) -> None:
+        """Delete an upload and free its space at once. Requests that are sending chunks get 404 at their end.
+
+        Raises:
+            UploadNotOpen: It is just being committed. UploadLocked, or whatever a hook raises.
+        """
+        if upload.state is UploadState.COMMITTING:
+            raise UploadNotOpen("committing", "the upload is just being committed")
+        await self._uploads.terminate(upload.id, caller)
