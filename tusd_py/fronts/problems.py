@@ -13,12 +13,14 @@ from tusd_py import observe
 from tusd_py.chunk_errors import ChunkError, ChunkInProgress
 from tusd_py.commit_errors import ArtifactExists, UploadConsumed, UploadNotCommitted
 from tusd_py.errors import (
+    InvalidChecksum,
     MaxSizeExceeded,
     UploadError,
     UploadRefused,
 )
 from tusd_py.fronts.shared import refusal, refusal_headers
 from tusd_py.fronts.urls import Urls
+from tusd_py.model.digests import ALGORITHMS
 
 _TYPE: Final = "urn:tusd-py:problem:"
 #: Where the type is not the code in other clothes.
@@ -29,6 +31,7 @@ _NAMES: Final = {
     "ERR_CHUNK_NOT_FOUND": "not-found",
     "ERR_MAX_SIZE_EXCEEDED": "upload-too-large",
     "ERR_STORAGE_FULL": "no-space",
+    "ERR_INVALID_CHECKSUM": "invalid-digest",
     "ERR_ORIGIN_NOT_ALLOWED": "forbidden",
     "ERR_INTERNAL_SERVER_ERROR": "internal",
 }
@@ -110,6 +113,8 @@ def _members(error: UploadError, urls: Urls) -> dict[str, Any]:
             return {"artifact": urls.artifact(error.artifact_id)}
         case ChunkError():
             return error.members
+        case InvalidChecksum():
+            return {"supported": list(ALGORITHMS)}
         case MaxSizeExceeded():
             return {"max": error.max_size}
         case _:

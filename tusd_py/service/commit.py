@@ -88,7 +88,7 @@ class Commits:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         if begun.done() and begun.result() is None:  # not held
             return None
-        if wanted.in_background and not task.done() and begun.done():
+        if wanted.in_background and begun.done():
             task.add_done_callback(_log_failure)
             return Committed(upload=begun.result() or upload, is_running=True)
         return await asyncio.shield(task)
