@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start servers with flags; each has its own directory and is gone after the test."""
     services: list[Service] = []
 
-    def start(*flags: str, **more: object) -> Service:
-        services.append(Service(tmp_path / f"data{len(services)}", *flags, **more))  # type: ignore[arg-type]
+    def start(*flags: str, **more: Any) -> Service:
+        services.append(Service(tmp_path / f"data{len(services)}", *flags, **more))
         return services[-1].start()
 
     yield start

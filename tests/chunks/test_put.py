@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,7 +18,8 @@ DATA = payload(1000)
 
 
 def content(server: Service, upload: dict[str, Any]) -> bytes:
-    return (server.directory / upload["id"]).read_bytes()
+    path: Path = server.directory / upload["id"]
+    return path.read_bytes()
 
 
 def ranges(server: Service, upload: dict[str, Any]) -> list[Any]:
@@ -271,11 +273,14 @@ def test_right_chunk_digests(api: Api) -> None:
     ):
         assert api.put(upload, 0, data, headers=header).status_code == 200
     assert api.put_form(upload, 0, data, sha256=sha256(data).upper()).status_code == 200
-    after = {"file": ("c", data), "sha256": (None, sha256(data))}
-    reply = api.http.put(upload["href"], files=after, headers=content_range(0, data))
-    assert reply.status_code == 200
+    digest: tuple[None, str] = (None, sha256(data))
     reply = api.http.put(
-        upload["href"], files=after | {"sha256": (None, sha256(b"x"))}, headers=content_range(10, data)
+        upload["href"], files={"file": ("c", data), "sha256": digest}, headers=content_range(0, data)
+    )
+    assert reply.status_code == 200
+    digest = (None, sha256(b"x"))
+    reply = api.http.put(
+        upload["href"], files={"file": ("c", data), "sha256": digest}, headers=content_range(10, data)
     )
     problem(reply, "chunk-digest-mismatch", 400)
 
