@@ -2,6 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
+from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,16 +40,27 @@ class Model:
         return joined if len(joined) == SIZE else None
 
 
+@dataclass(frozen=True)
+class Put:
+    """One chunk to send."""
+
+    first: int
+    stop: int
+    source: bytes
+    is_right: bool
+    is_form: bool
+
+
 edges = st.integers(0, 8).map(lambda number: number * 8)
-puts = st.tuples(
-    edges, edges, st.sampled_from([TRUE, TRUE, TRUE, OTHER]), st.integers(0, 5).map(bool), st.booleans()
+puts = st.builds(
+    Put, edges, edges, st.sampled_from([TRUE, TRUE, TRUE, OTHER]), st.integers(0, 5).map(bool), st.booleans()
 )
 steps = st.one_of(puts, puts, puts, edges, st.none())
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=st.lists(steps, min_size=5, max_size=25))
-def test_t4_any_sequence_of_requests(server: Service, api: Api, script: list[object]) -> None:
+def test_t4_any_sequence_of_requests(server: Service, api: Api, script: list[Put | int | None]) -> None:
     """Received ranges are always disjoint, the file is what the model says, and so is every status."""
     upload, model = api.create(SIZE), Model()
     for step in script:
@@ -58,23 +70,24 @@ def test_t4_any_sequence_of_requests(server: Service, api: Api, script: list[obj
             assert reply.status_code == (409 if whole is None else 400)
         elif isinstance(step, int):
             assert api.http.delete(f"{upload['href']}chunks/{step}").status_code == model.delete(step)
-        else:
-            first, stop, source, is_right, is_form = step  # type: ignore[misc]
-            if first >= stop:
-                continue
-            data = source[first:stop]
-            digest = sha256(data if is_right else b"wrong")
-            if is_form:
-                reply = api.put_form(upload, first, data, sha256=digest)
-            else:
-                encoded = base64.b64encode(bytes.fromhex(digest)).decode()
-                reply = api.put(upload, first, data, headers={"Digest": f"SHA-256={encoded}"})
-            assert reply.status_code == model.put(first, stop, data, is_right=is_right), reply.text
+        elif step.first < step.stop:
+            send(api, upload, model, step)
         check(server, api, upload["id"], model)
     whole = model.content()
     if whole is not None:
         assert api.commit(upload, sha256(whole)).status_code == 200
     api.http.delete(upload["href"])
+
+
+def send(api: Api, upload: dict[str, Any], model: Model, put: Put) -> None:
+    data = put.source[put.first : put.stop]
+    digest = sha256(data if put.is_right else b"wrong")
+    if put.is_form:
+        reply = api.put_form(upload, put.first, data, sha256=digest)
+    else:
+        encoded = base64.b64encode(bytes.fromhex(digest)).decode()
+        reply = api.put(upload, put.first, data, headers={"Digest": f"SHA-256={encoded}"})
+    assert reply.status_code == model.put(put.first, put.stop, data, is_right=put.is_right), reply.text
 
 
 def check(server: Service, api: Api, upload_id: str, model: Model) -> None:

@@ -1,0 +1,154 @@
+"""``kill -9`` at the worst moments: what is left is finished or undone, and the client goes on."""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from tests.chunks.lab import Api, Service, payload, sha256
+from tests.chunks.test_put import slow_put
+
+DATA = payload(3000)
+
+
+def run(server: Service, sql: str, *parameters: object) -> None:
+    """Change the catalog, as a process would have that died right after it."""
+    connection = sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)
+    with connection:
+        connection.execute(sql, parameters)
+    connection.close()
+
+
+def test_e21_killed_during_a_chunk(serve: Callable[..., Service]) -> None:
+    """T7: the other chunks are intact, this one is missing, and can be sent."""
+    server = serve()
+    api = server.api()
+    upload = api.create(3000)
+    api.put(upload, 0, DATA[:1000])
+    with slow_put(server, upload, 1000, 1000, DATA[1000:1500]):
+        server.kill()
+    server.start()
+    found = api.view(upload)
+    assert found["missing"] == [{"start": 1000, "end": 2999}]
+    assert api.put(upload, 1000, DATA[1000:]).status_code == 200
+    assert api.commit(upload, sha256(DATA)).status_code == 200
+    assert (server.directory / upload["id"]).read_bytes() == DATA
+
+
+def test_e21_one_worker_of_two_is_killed(serve: Callable[..., Service]) -> None:
+    """The other one takes the dead one's claims over at the first request that meets them."""
+    server = serve("-sweep-interval", "0")
+    api = server.api()
+    upload = api.create(3000)
+    second = Service(server.directory, "-sweep-interval", "0")
+    try:
+        second.start()
+        other: Api = second.api()
+        with slow_put(server, upload, 1000, 1000, DATA[1000:1500]):
+            assert other.put(upload, 1000, DATA[1000:2000]).status_code == 423
+            server.kill()
+        assert other.put(upload, 1000, DATA[1000:2000]).status_code == 200
+        assert other.put(upload, 0, DATA[:1000]).status_code == 200
+        assert other.put(upload, 2000, DATA[2000:]).status_code == 200
+        assert other.commit(upload, sha256(DATA)).status_code == 200
+    finally:
+        second.kill()
+
+
+def test_e22_killed_during_the_commit(serve: Callable[..., Service]) -> None:
+    """The upload is open again, nothing is lost, and the commit is repeated."""
+    server = serve()
+    api = server.api()
+    data = payload(192 << 20)
+    upload = api.filled(data)
+
+    def commit() -> None:
+        with suppress(httpx.HTTPError):
+            api.commit(upload, sha256(data))
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while server.rows("SELECT state FROM uploads") != [("committing",)]:
+        assert time.monotonic() < deadline
+    server.kill()
+    thread.join()
+    assert server.rows("SELECT state FROM uploads") == [("committing",)]
+    server.start()
+    again = server.api()
+    assert again.commit(upload, sha256(data)).status_code == 200
+    assert again.view(upload)["state"] == "completed"
+
+
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_e23_killed_between_the_rename_and_the_row(
+    serve: Callable[..., Service], *, is_renamed: bool
+) -> None:
+    """Before the rename it is undone, after it finished; either way the content is there, once."""
+    server = serve()
+    api = server.api()
+    upload = api.committed(DATA)
+    server.kill()
+    artifact = server.directory / ".tusd-py/artifacts" / sha256(DATA)
+    run(
+        server,
+        "INSERT INTO artifacts VALUES ('a1', ?, 3000, '', ?, 0, 0)",
+        sha256(DATA),
+        upload["id"],
+    )
+    if is_renamed:
+        (server.directory / upload["id"]).rename(artifact)
+    server.start()
+    deadline = time.monotonic() + 10
+    while server.rows("SELECT * FROM artifacts WHERE NOT is_ready"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    again = server.api()
+    if is_renamed:
+        assert again.http.get("/artifacts/a1/content").content == DATA
+        assert again.http.get(upload["href"]).json()["artifact"] == "/artifacts/a1/"
+    else:
+        assert again.view(upload)["state"] == "completed"
+        reply = again.http.post("/artifacts/", json={"upload": upload["id"]})
+        assert reply.status_code == 201
+        assert again.http.get(reply.json()["href"] + "content").content == DATA
+    assert server.files() == set()
+    assert server.artifact_files() == {sha256(DATA)}
+
+
+def test_killed_at_any_moment(serve: Callable[..., Service]) -> None:
+    """The whole way is killed again and again, wherever it is; in the end the content is there, once."""
+    server = serve()
+    data = payload(4 << 20)
+    cut = 1 << 20
+    upload = server.api().create(len(data))
+
+    def attempt() -> httpx.Response:
+        api = server.api()
+        for first in range(0, len(data), cut):
+            reply = api.put(upload, first, data[first : first + cut])
+            if reply.status_code == 404:
+                return reply
+            assert reply.status_code == 200, reply.text
+        reply = api.commit(upload, sha256(data))
+        if reply.status_code == 200:
+            reply = api.http.post("/artifacts/", json={"upload": upload["id"]})
+        return reply
+
+    for delay_ms in (5, 10, 15, 20, 25, 30):
+        killer = threading.Timer(delay_ms / 1000, server.kill)
+        killer.start()
+        with suppress(httpx.HTTPError):
+            attempt()
+        killer.join()
+        server.start()
+    reply = attempt()
+    assert reply.status_code in (201, 404)
+    (made,) = server.api().http.get("/artifacts/").json()["results"]
+    assert server.api().http.get(made["links"]["content"]).content == data
+    assert server.artifact_files() == {sha256(data)}
+    assert server.files() == set()
