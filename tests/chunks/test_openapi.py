@@ -1,0 +1,43 @@
+"""The description of the API that the application serves, held against the API."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.chunks.lab import Service
+
+CHECKS = (
+    "not_a_server_error,status_code_conformance,content_type_conformance,"
+    "response_headers_conformance,response_schema_conformance"
+)
+
+
+def test_r23_schemathesis_finds_nothing(server: Service, tmp_path: Path) -> None:
+    """Random requests, right and wrong, in sequences: every answer is one that the document announces."""
+    told = subprocess.run(
+        [
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
+            *("--checks", CHECKS, "--max-examples", "15", "--seed", "4488", "--no-color"),
+            *("--phases", "examples,coverage,fuzzing,stateful", "--suppress-health-check", "all"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert told.returncode == 0, told.stdout[-8000:] + told.stderr[-2000:]
+
+
+def test_every_path_of_the_api_is_described(server: Service) -> None:
+    api = server.api().http
+    for path, operations in api.get("/openapi.json").json()["paths"].items():
+        allowed = api.options(path.replace("{id}", "x").replace("{offset}", "0")).headers["allow"]
+        methods = {method.upper() for method in operations}
+        assert methods | {"OPTIONS"} == set(allowed.split(", ")) - {"HEAD"}
+
+
+def test_the_description_knows_the_prefix(serve: Callable[..., Service]) -> None:
+    document = serve("-api-prefix", "/pulp/api/v3").api().http.get("/pulp/api/v3/openapi.json").json()
+    assert document["servers"] == [{"url": "/pulp/api/v3"}]
