@@ -56,4 +56,6 @@ def set_up_logging(form: Literal["text", "json"], *, verbose: bool) -> None:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # It reports every malformed form of a client, in words that the client chose.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

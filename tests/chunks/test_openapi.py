@@ -13,8 +13,10 @@ CHECKS = (
 )
 
 
-def test_r23_schemathesis_finds_nothing(server: Service, tmp_path: Path) -> None:
+def test_r23_schemathesis_finds_nothing(serve: Callable[..., Service], tmp_path: Path) -> None:
     """Random requests, right and wrong, in sequences: every answer is one that the document announces."""
+    # Without a limit sizes beyond the disk are tried, and 507 counts as a fault of the server there.
+    server = serve("-max-size", "1000000")
     told = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
