@@ -17,7 +17,7 @@ class DigestMismatch(ChunkError):
     def __init__(
         self,
         *,
-        expected: str,
+        expected: str | None,
         actual: str,
         corrupt: Sequence[ByteRange] = (),
         missing: Sequence[ByteRange] = (),

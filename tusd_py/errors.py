@@ -186,7 +186,6 @@ class MaxSizeExceeded(UploadError):
 
     def __init__(self, *, max_size: int) -> None:
         super().__init__(f"maximum size exceeded, at most {max_size} bytes are taken")
-        self.max_size = max_size
 
 
 class LengthExceeded(UploadError):

@@ -163,6 +163,26 @@ def test_a_list_of_parts(api: Api) -> None:
     assert api.commit(upload, sha256(DATA), parts=right).status_code == 200
 
 
+def test_the_digests_of_all_parts_are_enough(server: Service, api: Api) -> None:
+    """A browser cannot hash a large file as a whole; what is on the disk is compared all the same."""
+    upload = api.filled(DATA, cuts=[1000])
+    parts = [
+        {"offset": 0, "size": 1000, "sha256": sha256(DATA[:1000])},
+        {"offset": 1000, "size": 2000, "sha256": sha256(DATA[1000:])},
+    ]
+    where = upload["links"]["commit"]
+    problem(
+        api.http.post(where, json={"parts": [parts[0], {"offset": 1000, "size": 2000}]}), "invalid-field", 400
+    )
+    with (server.directory / upload["id"]).open("r+b") as file:
+        file.write(b"????")
+    fields = problem(api.http.post(where, json={"parts": parts}), "digest-mismatch", 400)
+    assert fields["corrupt"] == [{"start": 0, "end": 999}]
+    api.put(upload, 0, DATA[:1000])
+    reply = api.http.post(where, json={"parts": parts})
+    assert (reply.status_code, reply.json()["sha256"]) == (200, sha256(DATA))
+
+
 def wait(api: Api, upload: dict[str, Any]) -> dict[str, Any]:
     """Look until the upload is not being committed any more."""
     deadline = time.monotonic() + 20

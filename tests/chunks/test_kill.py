@@ -56,7 +56,7 @@ def test_e21_one_worker_of_two_is_killed(serve: Callable[..., Service]) -> None:
         assert other.put(upload, 2000, DATA[2000:]).status_code == 200
         assert other.commit(upload, sha256(DATA)).status_code == 200
     finally:
-        second.kill()
+        second.close()
 
 
 def test_e22_killed_during_the_commit(serve: Callable[..., Service]) -> None:

@@ -14,14 +14,14 @@ CHECKS = (
 
 
 def test_r23_schemathesis_finds_nothing(serve: Callable[..., Service], tmp_path: Path) -> None:
-    """Random requests, right and wrong, in sequences: every answer is one that the document announces."""
+    """Random requests, right and wrong: every answer is one that the document announces."""
     # Without a limit sizes beyond the disk are tried, and 507 counts as a fault of the server there.
     server = serve("-max-size", "1000000")
     told = subprocess.run(
         [
             *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
-            *("--checks", CHECKS, "--max-examples", "15", "--seed", "4488", "--no-color"),
-            *("--phases", "examples,coverage,fuzzing,stateful", "--suppress-health-check", "all"),
+            *("--checks", CHECKS, "--max-examples", "8", "--seed", "4488", "--no-color"),
+            *("--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all"),
         ],
         cwd=tmp_path,
         capture_output=True,

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 import socket
 import threading
 import time
@@ -407,5 +408,7 @@ def test_an_idle_sender_is_let_go(serve: Callable[..., Service]) -> None:
     api = server.api()
     upload = api.create(1000)
     with slow_put(server, upload, 100, 50, DATA[:10]) as other:
-        assert read_reply(other).startswith(b"HTTP/1.1 408")
+        head, _, body = read_reply(other).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408")
+        assert json.loads(body)["type"].rpartition(":")[2] == "request-timeout"
     assert api.put(upload, 100, DATA[:50]).status_code == 200

@@ -46,8 +46,7 @@ def chunks(tmp_path: Path) -> tuple[Path, Path, str]:
     ("prefix", "flag", "slash"),
     [
         ("", "", "/"),
-        ("/pulp/api/v3", "/pulp/api/v3", ""),
-        ("/pulp/api/v3", "pulp/api/v3/", "/"),
+        ("/pulp/api/v3", "pulp/api/v3/", ""),
     ],
 )
 def test_t1_the_lines_of_the_story(
@@ -82,12 +81,11 @@ def test_the_seeds_literal_total(serve: Callable[..., Service], chunks: tuple[Pa
     first, second, _ = chunks
     ranges = [f"Content-Range:bytes 0-{CUT - 1}/32095676", f"Content-Range:bytes {CUT}-{SIZE - 1}/32095676"]
     for flags, status in (((), 400), (("-content-range-total", "ignore"), 200)):
-        shell = Shell(serve(*flags))
-        upload = shell.http("POST", "URL/uploads/", f"size={SIZE}", status=201)["href"]
+        server = serve(*flags)
+        shell, upload = Shell(server), server.api().create(SIZE)["href"]
         shell.http("--form", "PUT", f"URL{upload}", f"file@{first}", ranges[0], status=status)
-    shell = Shell(serve())
-    short = shell.http("POST", "URL/uploads/", f"size={SIZE - 1}", status=201)["href"]
-    shell.http("--form", "PUT", f"URL{short}", f"file@{second}", ranges[1], status=400)
+    api = serve("-content-range-total", "ignore").api()
+    assert api.put(api.create(SIZE - 1), CUT, second.read_bytes()).status_code == 400
 
 
 def test_pulps_documented_flow(serve: Callable[..., Service], chunks: tuple[Path, Path, str]) -> None:
@@ -97,14 +95,6 @@ def test_pulps_documented_flow(serve: Callable[..., Service], chunks: tuple[Path
     first, second, digest = chunks
     upload = shell.http("POST", "URL/pulp/api/v3/uploads/", f"size={SIZE}", status=201)["pulp_href"]
     ranges = [f"Content-Range:bytes {CUT}-{SIZE - 1}/*", f"Content-Range:bytes 0-{CUT - 1}/*"]
-    shell.http(
-        "--form",
-        "PUT",
-        f"URL{upload}",
-        f"file@{first}",
-        ranges[0].replace(str(SIZE - 1), str(CUT * 2 - 1)),
-        status=400,
-    )
     shell.http("--form", "PUT", f"URL{upload}", f"file@{second}", ranges[0], status=200)
     shell.http("--form", "PUT", f"URL{upload}", f"file@{second}", ranges[0], status=200)
     shell.http("--form", "PUT", f"URL{upload}", f"file@{first}", ranges[1], status=200)

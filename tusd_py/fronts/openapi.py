@@ -69,8 +69,7 @@ def _path(name: str) -> dict[str, Any]:
 
 def _fields(properties: dict[str, Any], *, required: list[str]) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": required}
-    kinds = ("application/json", "application/x-www-form-urlencoded")
-    return {"required": bool(required), "content": {kind: {"schema": schema} for kind in kinds[:1]}}
+    return {"required": bool(required), "content": {"application/json": {"schema": schema}}}
 
 
 def _uploads() -> dict[str, Any]:
@@ -107,7 +106,6 @@ def _uploads() -> dict[str, Any]:
 
 
 def _upload() -> dict[str, Any]:
-    summary = {"200": _json("Upload", "The upload")}
     one = [_path("id")]
     digests = [
         _header("Content-Digest"),
@@ -125,19 +123,6 @@ def _upload() -> dict[str, Any]:
             "multipart/form-data": {"schema": form | {"required": ["file"]}},
         },
     }
-    part = {
-        "type": "object",
-        "properties": {"offset": _SIZE, "size": _SIZE, "sha256": _SHA256},
-        "required": ["offset", "size"],
-    }
-    whole = _fields({"sha256": _SHA256, "parts": {"type": "array", "items": part}}, required=[])
-    commit = _operation(
-        "Verify the whole and complete the upload",
-        summary | {"202": _json("Upload", "It runs; look at the upload")},
-        "400 404 409 410 415 423 507",
-        [*one, _header("Repr-Digest"), _header("Prefer")],
-        requestBody=whole,
-    )
     return {
         "/uploads/{id}/": {
             "get": _operation("View", {"200": _json("UploadDetails", "The upload")}, "404 410", one),
@@ -150,7 +135,7 @@ def _upload() -> dict[str, Any]:
             ),
             "delete": _operation("Delete", {"204": _NOTHING}, "404 409 410 423", one),
         },
-        "/uploads/{id}/commit": {"put": commit, "post": commit},
+        "/uploads/{id}/commit": {"put": _commit(), "post": _commit()},
         "/uploads/{id}/chunks/": {
             "get": _operation(
                 "List chunks",
@@ -168,6 +153,21 @@ def _upload() -> dict[str, Any]:
             )
         },
     }
+
+
+def _commit() -> dict[str, Any]:
+    part = {
+        "type": "object",
+        "properties": {"offset": _SIZE, "size": _SIZE, "sha256": _SHA256},
+        "required": ["offset", "size"],
+    }
+    return _operation(
+        "Verify the whole and complete the upload",
+        {"200": _json("Upload", "Committed"), "202": _json("Upload", "It runs; look at the upload")},
+        "400 404 409 410 415 423 507",
+        [_path("id"), _header("Repr-Digest"), _header("Prefer")],
+        requestBody=_fields({"sha256": _SHA256, "parts": {"type": "array", "items": part}}, required=[]),
+    )
 
 
 def _artifacts() -> dict[str, Any]:

@@ -116,7 +116,7 @@ def _members(error: UploadError, urls: Urls) -> dict[str, Any]:
         case InvalidChecksum():
             return {"supported": list(ALGORITHMS)}
         case MaxSizeExceeded():
-            return {"max": error.max_size}
+            return {"max": urls.config.max_size}
         case _:
             return {}
 

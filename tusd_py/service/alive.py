@@ -13,16 +13,22 @@ from tusd_py.service.core import Core
 
 
 class Sha256:
-    """A sha256 that also says how many bytes it has taken; see ``model.body.Hash``."""
+    """A sha256 that also says how many bytes it has taken; see ``model.body.Hash``.
 
-    def __init__(self) -> None:
+    What it takes it hands on to ``further``.
+    """
+
+    def __init__(self, further: Sha256 | None = None) -> None:
         self._hash = hashlib.sha256()
+        self._further = further
         self.count = 0
 
     def update(self, data: memoryview, /) -> None:
         """Take the next bytes."""
         self._hash.update(data)
         self.count += len(data)
+        if self._further is not None:
+            self._further.update(data)
 
     def digest(self) -> bytes:
         """Return the digest of everything taken so far."""

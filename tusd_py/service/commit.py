@@ -122,14 +122,17 @@ class Commits:
         core = self._core
         facts = await core.ranges.facts(upload.id)
         expected = [each for each in (wanted.sha256, facts.expected_sha256) if each is not None]
-        if not expected:
-            raise InvalidField("sha256", "is required")
+        if not expected and not _proves(wanted.parts):
+            raise InvalidField("sha256", "is required, or the digest of every part")
         await self._begin(upload)
         upload = await core.find(upload.id, caller)
         begun.set_result(upload)
         try:
             taken = Sha256()
-            await core.store.digest(upload.id, 0, upload.length or 0, taken)
+            if expected:
+                await core.store.digest(upload.id, 0, upload.length or 0, taken)
+            elif corrupt := await self._corrupt_chunks(upload, taken):
+                raise await self._drop(upload, corrupt, None, taken.hexdigest())
             for each in expected:
                 if each != taken.hexdigest():
                     raise await self._mismatch(upload, each, taken.hexdigest())
@@ -156,13 +159,22 @@ class Commits:
             await self._core.ranges.begin_commit(upload.id)
 
     async def _mismatch(self, upload: Upload, expected: str, actual: str) -> DigestMismatch:
-        """Find the chunks that are not on the disk as they were received, and drop those."""
+        return await self._drop(upload, await self._corrupt_chunks(upload), expected, actual)
+
+    async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[Chunk]:
+        """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
         corrupt: list[Chunk] = []
         for chunk in await self._core.ranges.chunks(upload.id):
-            taken = Sha256()
+            taken = Sha256(whole)
             await self._core.store.digest(upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
                 corrupt.append(chunk)
+        return corrupt
+
+    async def _drop(
+        self, upload: Upload, corrupt: Sequence[Chunk], expected: str | None, actual: str
+    ) -> DigestMismatch:
+        """Open the upload again without these chunks; return why."""
         await self._core.ranges.reopen(upload.id, drop=corrupt)
         ranges = [chunk.range for chunk in corrupt]
         return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
@@ -201,6 +213,11 @@ class Commits:
                 if upload is not None and upload.state is UploadState.COMMITTING:
                     await self._core.ranges.reopen(upload_id)
                     observe.log("CommitUndone", id=upload_id)
+
+
+def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
+    """Whether the list says a digest of every byte; it was compared with what was received."""
+    return bool(parts) and all(sha256 is not None for _, _, sha256 in parts or ())
 
 
 def _as_json(error: BaseException) -> str:

@@ -1,0 +1,98 @@
+"""Problems that need a special situation; the others are with what they belong to."""
+
+import json
+import signal
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.test_expiry import embedded
+from tests.chunks.test_put import read_reply, slow_put
+from tusd_py import UploadRefused
+
+DATA = payload(1000)
+
+
+def test_e05_two_ranges_at_once(server: Service, api: Api) -> None:
+    """Neither waits for the other."""
+    upload = api.create(1000)
+    with slow_put(server, upload, 0, 500, DATA[:10]) as other:
+        assert api.put(upload, 500, DATA[500:]).status_code == 200
+        other.sendall(DATA[10:500])
+        assert read_reply(other).startswith(b"HTTP/1.1 200")
+    assert (server.directory / upload["id"]).read_bytes() == DATA
+
+
+def test_conditions_on_content(api: Api) -> None:
+    made = api.http.post("/artifacts/", json={"upload": api.committed(DATA)["id"]}).json()
+    where = made["links"]["content"]
+    problem(api.http.get(where, headers={"If-Match": '"other"'}), "precondition-failed", 412)
+    reply = api.http.get(where, headers={"Range": "bytes=1000-"})
+    problem(reply, "invalid-range", 416)
+    assert reply.headers["content-range"] == "bytes */1000"
+
+
+def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
+    """A PATCH that is about to send nothing new holds the lock, and no byte is missing: try again."""
+    upload = api.create(0)
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    other = api.create(10)
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(
+            f"PATCH {other['tus_url']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
+            "Content-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\r\n12345".encode()
+        )
+        while not server.rows("SELECT * FROM ranges WHERE upload_id = ?", other["id"]):
+            time.sleep(0.01)
+        problem(api.commit(other, sha256(b"x")), "upload-locked", 423)
+        fields = problem(api.put(other, 5, b"67890"), "chunk-in-progress", 423)
+        assert fields["range"] == {"start": 0, "end": 9}
+        assert api.commit(upload, sha256(b"")).status_code == 200
+
+
+def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> None:
+    """The sender is told, and the range is missing afterwards."""
+    server = serve()
+    api = server.api()
+    upload = api.create(1000)
+    with slow_put(server, upload, 0, 500, DATA[:10]) as other:
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        head, _, body = read_reply(other).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 503")
+        assert b"retry-after: 1" in head.lower()
+        fields = json.loads(body)
+        assert fields["type"].rpartition(":")[2] == "server-shutdown"
+        assert fields["retryable"] is True
+    server.process.wait(20)
+    assert server.rows("SELECT * FROM ranges") == []
+
+
+@pytest.mark.anyio
+async def test_what_an_application_says(tmp_path: Path) -> None:
+    """A quota, an answer of its own, and a fault: of that the client learns nothing."""
+
+    def create(request: Any, upload: Any) -> None:
+        if upload.length == 1:
+            raise UploadRefused("enough for today", status=429)
+        if upload.length == 2:
+            raise UploadRefused("x", status=402, body="pay first\n", headers={"X-Price": "5"})
+        if upload.length == 3:
+            raise RuntimeError("secret")
+
+    async with embedded(tmp_path, on_upload_create=create) as client:
+        problem(await client.post("/uploads/", json={"size": 1}), "quota", 429)
+        reply = await client.post("/uploads/", json={"size": 2})
+        assert (reply.status_code, reply.text, reply.headers["x-price"]) == (402, "pay first\n", "5")
+        fields = problem(await client.post("/uploads/", json={"size": 3}), "internal", 500)
+        assert "secret" not in json.dumps(fields)
+        reply = await client.post("/uploads/", json={"size": 4})
+        assert reply.status_code == 201
+        reply = await client.put(reply.json()["href"], content=b"1234", headers=content_range(0, 4))
+        assert reply.status_code == 200
+    assert len([path for path in tmp_path.iterdir() if path.name != ".tusd-py"]) == 1
