@@ -1,7 +1,9 @@
 """What the documentation shows works, and what it promises is tested."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -87,7 +89,12 @@ def test_the_seven_lines(serve: Callable[..., Service], tmp_path: Path, which: i
     assert len(lines.splitlines()) == 7
     host = server.url.removeprefix("http://")
     script = lines.replace(" :24817", f" {host}").replace("(curl -s :24817", f"(curl -s {host}")
-    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    if shutil.which("jq") is None:
+        stand_in = f"#!{sys.executable}\nimport json, sys\nprint(json.load(sys.stdin)[sys.argv[2][1:]])\n"
+        (tmp_path / "jq").write_text(stand_in)
+        (tmp_path / "jq").chmod(0o755)
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}:{tmp_path}"
+    environment = {"PATH": path, "HOME": str(tmp_path)}
     told = subprocess.run(
         ["sh", "-eu", "-c", script],
         cwd=tmp_path,

@@ -152,3 +152,27 @@ def test_killed_at_any_moment(serve: Callable[..., Service]) -> None:
     assert server.api().http.get(made["links"]["content"]).content == data
     assert server.artifact_files() == {sha256(data)}
     assert server.files() == set()
+
+
+def test_the_server_goes_down_during_a_commit(serve: Callable[..., Service]) -> None:
+    """It does not wait for the hash of a large file; the upload is open afterwards."""
+    size = 64 << 30
+    server = serve("-preallocate", "sparse")
+    api = server.api()
+    upload = api.create(size)
+    run(
+        server,
+        "INSERT INTO ranges VALUES (?, 0, ?, 'received', 'c', ?, NULL, 0, 0)",
+        upload["id"],
+        size,
+        "0" * 64,
+    )
+    run(server, "UPDATE uploads SET prefix = length")
+    reply = api.http.post(
+        upload["links"]["commit"], json={"sha256": "0" * 64}, headers={"Prefer": "respond-async"}
+    )
+    assert reply.status_code == 202
+    assert server.process is not None
+    server.process.terminate()
+    server.process.wait(10)
+    assert server.rows("SELECT state FROM uploads") == [("open",)]

@@ -1,4 +1,4 @@
-"""Watching over a body while it arrives: the upload must not expire, and an idle sender is let go."""
+"""Hashing, and watching over a body as it arrives: an idle sender is let go, no upload expires meanwhile."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import asyncio
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from tusd_py.model.body import Ended, StopSignal
 from tusd_py.model.upload import Upload
 from tusd_py.service.core import Core
+
+#: Bytes read in one visit to a thread. No visit can be broken off; a server that goes down waits for it.
+_SLICE: Final = 64 << 20
 
 
 class Sha256:
@@ -37,6 +41,14 @@ class Sha256:
     def hexdigest(self) -> str:
         """Return the digest in lower-case hexadecimal digits."""
         return self._hash.hexdigest()
+
+
+async def digest(core: Core, data_file: str, start: int, stop: int, taken: Sha256) -> None:
+    """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way."""
+    while start < stop:
+        until = min(start + _SLICE, stop)
+        await core.store.digest(data_file, start, until, taken)
+        start = until
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
-from tusd_py.service.alive import Sha256, stopped_when_idle
+from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.chunks import Claims
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.reading import Reading
@@ -71,9 +71,9 @@ class Artifacts:
         upload, core = made.upload, self._core
         async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
             try:
-                upload, digest = await self._receive(upload, body, claims)
+                upload, sha256 = await self._receive(upload, body, claims)
                 upload, _ = await core.finish(upload, caller.request)
-                return await self._place(upload, digest)
+                return await self._place(upload, sha256)
             except BaseException:
                 if await core.catalog.get(upload.id) is not None:
                     await core.give_up(upload)
@@ -98,9 +98,7 @@ class Artifacts:
             return facts.sha256
         taken = Sha256()
         for segment in await self._reading.segments(upload):
-            await self._core.store.digest(
-                segment.data_file, segment.start, segment.start + segment.size, taken
-            )
+            await digest(self._core, segment.data_file, segment.start, segment.start + segment.size, taken)
         await self._core.ranges.set_sha256(upload.id, taken.hexdigest())
         return taken.hexdigest()
 

@@ -27,7 +27,7 @@ from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
-from tusd_py.service.alive import Sha256, kept_from_expiry, stopped_when_idle
+from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.liveness import Liveness
 
@@ -138,7 +138,7 @@ class Chunks:
         chunk = None
         if held:
             taken = Sha256()
-            await core.store.digest(upload.id, 0, held, taken)
+            await digest(core, upload.id, 0, held, taken)
             chunk = Chunk(
                 id=new_uuid(),
                 upload_id=upload.id,
@@ -198,9 +198,9 @@ class Chunks:
             if is_durable:
                 await core.store.sync(upload.id)
             now, expires_at = core.clock(), core.expiry(UploadState.OPEN)
-            digest = taken.hexdigest()
-            await core.ranges.record(chunk, sha256=digest, at=now, expires_at=expires_at, durable=is_durable)
-        return replace(chunk, state=ChunkState.RECEIVED, sha256=digest, worker=None, completed_at=now)
+            sha256 = taken.hexdigest()
+            await core.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
+        return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
     async def _compared(self, chunk: Chunk, body: Body, claims: Claims) -> Chunk:
         """Hash a repeat without writing a byte of it."""

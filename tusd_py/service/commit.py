@@ -14,7 +14,7 @@ from tusd_py.commit_errors import AlreadyCommitted, DigestMismatch, PartsMismatc
 from tusd_py.errors import UploadError, UploadLocked
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
-from tusd_py.service.alive import Sha256
+from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.core import Caller, Core
 from tusd_py.service.liveness import Liveness
@@ -130,7 +130,7 @@ class Commits:
         try:
             taken = Sha256()
             if expected:
-                await core.store.digest(upload.id, 0, upload.length or 0, taken)
+                await digest(core, upload.id, 0, upload.length or 0, taken)
             elif corrupt := await self._corrupt_chunks(upload, taken):
                 raise await self._drop(upload, corrupt, None, taken.hexdigest())
             for each in expected:
@@ -166,7 +166,7 @@ class Commits:
         corrupt: list[Chunk] = []
         for chunk in await self._core.ranges.chunks(upload.id):
             taken = Sha256(whole)
-            await self._core.store.digest(upload.id, chunk.range.start, chunk.range.stop, taken)
+            await digest(self._core, upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
                 corrupt.append(chunk)
         return corrupt
