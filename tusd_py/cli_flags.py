@@ -38,7 +38,13 @@ _EXPIRY: Final = (
 _CHUNKS: Final = (
     Flag("api-prefix", "string", "", "URL path above uploads/ and artifacts/", "Parallel chunks"),
     Flag("disable-api", "bool", False, "Offer no parallel chunk API", "Parallel chunks"),
-    Flag("disable-listing", "bool", False, "Refuse to list uploads and artifacts", "Parallel chunks"),
+    Flag(
+        "list-anonymous",
+        "bool",
+        False,
+        "Let lists show everybody what was made without a user",
+        "Parallel chunks",
+    ),
     Flag("max-chunks", "int", 10_000, "Most chunks of one upload", "Parallel chunks"),
     Flag("max-chunk-size", "int", 0, "Largest chunk in bytes; 0 = unlimited", "Parallel chunks"),
     Flag(
@@ -191,7 +197,7 @@ _FIELDS: Final = {
     "acquire-lock-timeout": "acquire_lock_timeout_s",
     "api-prefix": "api_prefix",
     "disable-api": "disable_api",
-    "disable-listing": "disable_listing",
+    "list-anonymous": "list_anonymous",
     "max-chunks": "max_chunks",
     "max-chunk-size": "max_chunk_size",
     "advised-chunk-size": "advised_chunk_size",

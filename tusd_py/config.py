@@ -75,7 +75,8 @@ class Config:
     api_prefix: str = ""
     disable_api: bool = False
     #: Refuse to list uploads and artifacts: their ids are all that protects those of no user.
-    disable_listing: bool = False
+    #: Let lists show everybody what was made without a user.
+    list_anonymous: bool = False
     #: Most chunks of one upload, and the largest one in bytes (None: unlimited).
     max_chunks: int = 10_000
     max_chunk_size: int | None = None

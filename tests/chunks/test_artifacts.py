@@ -115,7 +115,7 @@ def test_a_file_that_is_too_large(serve: Callable[..., Service]) -> None:
 
 
 def test_artifacts_are_listed(serve: Callable[..., Service]) -> None:
-    api = serve().api()
+    api = serve("-list-anonymous").api()
     digests = []
     for seed in range(5):
         data = payload(100, 10 + seed)

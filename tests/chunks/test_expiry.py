@@ -47,7 +47,7 @@ def test_e26_expiry(serve: Callable[..., Service]) -> None:
 
 
 def test_expired_uploads_are_listed_and_swept_by_command(serve: Callable[..., Service]) -> None:
-    server = serve("-expire-after", "300ms", "-sweep-interval", "0")
+    server = serve("-expire-after", "300ms", "-sweep-interval", "0", "-list-anonymous")
     api = server.api()
     upload = api.create(1000)
     time.sleep(0.4)
@@ -87,7 +87,7 @@ async def embedded(directory: Path, **settings: Any) -> AsyncIterator[httpx.Asyn
 
 @pytest.mark.anyio
 async def test_e30_uploads_of_another_user(tmp_path: Path) -> None:
-    """404 whatever is asked for; lists show what is one's own or nobody's."""
+    """404 whatever is asked for; lists show what is one's own."""
     alice, bob = {"X-User": "alice"}, {"X-User": "bob"}
     async with embedded(tmp_path) as client:
         upload = (await client.post("/uploads/", json={"size": 10}, headers=alice)).json()
@@ -109,8 +109,9 @@ async def test_e30_uploads_of_another_user(tmp_path: Path) -> None:
         problem(
             await client.post("/artifacts/", json={"upload": upload["id"]}, headers=bob), "not-found", 404
         )
-        assert (await client.get("/uploads/", headers=bob)).json()["count"] == 1
-        assert (await client.get("/uploads/", headers=alice)).json()["count"] == 2
+        assert (await client.get("/uploads/", headers=bob)).json()["count"] == 0
+        assert (await client.get("/uploads/", headers=alice)).json()["count"] == 1
+        problem(await client.get("/uploads/"), "not-offered", 400)
         data, where = b"0123456789", ""
         for who in (alice, bob):
             made = (await client.post("/uploads/", json={"size": 10}, headers=who)).json()
@@ -169,7 +170,7 @@ async def test_hooks_take_part_in_sessions(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_t14_deletion_in_every_state(tmp_path: Path) -> None:
     """R21: no file and no row is left."""
-    async with embedded(tmp_path) as client:
+    async with embedded(tmp_path, list_anonymous=True) as client:
         for state in ("empty", "partly", "full", "failed", "completed"):
             upload = (await client.post("/uploads/", json={"size": 10})).json()
             if state != "empty":

@@ -122,7 +122,7 @@ def test_e23_killed_between_the_rename_and_the_row(
 
 def test_killed_at_any_moment(serve: Callable[..., Service]) -> None:
     """The whole way is killed again and again, wherever it is; in the end the content is there, once."""
-    server = serve()
+    server = serve("-list-anonymous")
     data = payload(4 << 20)
     cut = 1 << 20
     upload = server.api().create(len(data))

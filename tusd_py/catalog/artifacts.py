@@ -42,6 +42,6 @@ class ArtifactCatalog(Protocol):
         """Return the id of the artifact that an upload went into."""
 
     async def list_artifacts(
-        self, user: str | None, *, sha256: str | None, limit: int, offset: int
+        self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
     ) -> tuple[int, list[Artifact]]:
         """Return how many there are and one page of them, oldest first."""

@@ -48,7 +48,8 @@ class Wish:
 class Filter:
     """Which uploads to list. None: any."""
 
-    user: str | None = None  # that user's and those of nobody; None: only those of nobody
+    user: str | None = None  # that user's
+    of_nobody: bool = False  # and those that were made without a user
     state: str | None = None
     kinds: Sequence[str] | None = None
     size: int | None = None

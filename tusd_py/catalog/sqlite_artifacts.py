@@ -83,18 +83,19 @@ class SqliteArtifacts(ArtifactCatalog):
         return None if row is None else str(row[0])
 
     async def list_artifacts(
-        self, user: str | None, *, sha256: str | None, limit: int, offset: int
+        self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
     ) -> tuple[int, list[Artifact]]:
-        where = "is_ready AND user IN ('', ?) AND ifnull(sha256 = ?, 1)"
+        where = "is_ready AND (user = ? OR (? AND user = '')) AND ifnull(sha256 = ?, 1)"
+        wanted = (user, of_nobody, sha256)
 
         def job(connection: sqlite3.Connection) -> tuple[int, list[Artifact]]:
             ((count,),) = connection.execute(
                 f"SELECT count(*) FROM artifacts WHERE {where}",  # noqa: S608
-                (user or "", sha256),
+                wanted,
             )
             rows = connection.execute(
                 f"{_SELECT} WHERE {where} ORDER BY created_at, id LIMIT ? OFFSET ?",
-                (user or "", sha256, limit, offset),
+                (*wanted, limit, offset),
             )
             return count, [_artifact(row) for row in rows]
 

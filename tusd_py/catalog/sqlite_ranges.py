@@ -242,7 +242,9 @@ def _find_key(connection: sqlite3.Connection, user: str | None, key: str) -> str
 
 
 def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
-    terms: list[tuple[str, list[Any]]] = [("(user IS NULL OR user = ?)", [wanted.user])]
+    terms: list[tuple[str, list[Any]]] = [
+        ("(user = ? OR (? AND user IS NULL))", [wanted.user, wanted.of_nobody])
+    ]
     if wanted.state is not None:
         terms.append(("state = ?", [wanted.state]))
     if wanted.kinds is not None:

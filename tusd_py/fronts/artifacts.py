@@ -82,11 +82,13 @@ class ArtifactsFront:
 
     async def list_artifacts(self, request: Request) -> Response:
         """``GET artifacts/``: one page, oldest first."""
-        check_listing(self._config)
+        caller = caller_of(request)
+        check_listing(self._config, caller)
         sha256 = request.query_params.get("sha256")
         limit, offset = page_of(request)
         count, artifacts = await self._artifacts.list_artifacts(
-            caller_of(request),
+            caller,
+            of_nobody=self._config.list_anonymous,
             sha256=None if sha256 is None else parse_sha256(sha256),
             limit=limit,
             offset=offset,

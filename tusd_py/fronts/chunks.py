@@ -82,8 +82,8 @@ class ChunksFront:
 
     async def list_uploads(self, request: Request) -> Response:
         """``GET uploads/``: one page, oldest first."""
-        check_listing(self._config)
         caller, query = caller_of(request), request.query_params
+        check_listing(self._config, caller)
         limit, offset = page_of(request)
         wanted = self._filter(request, caller.user, limit, offset)
         count, views = await self._sessions.list_uploads(wanted)
@@ -109,6 +109,7 @@ class ChunksFront:
             kinds = [each for each in protocol if kinds is None or each in kinds]
         return Filter(
             user=user,
+            of_nobody=self._config.list_anonymous,
             state=choice(query.get("state"), "state", {shown: kept for kept, shown in STATES.items()}),
             kinds=kinds,
             size=None if "size" not in query else parse_size(query["size"]),

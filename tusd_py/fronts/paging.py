@@ -12,16 +12,20 @@ from tusd_py.chunk_errors import InvalidField
 from tusd_py.config import Config
 from tusd_py.errors import FeatureDisabled
 from tusd_py.fronts.fields import parse_size
+from tusd_py.service.core import Caller
 
 #: Most items of one page, and how many there are unless a client says.
 MOST_ITEMS: Final = 1000
 ITEMS: Final = 100
 
 
-def check_listing(config: Config) -> None:
-    """Raise FeatureDisabled when nothing may be listed."""
-    if config.disable_listing:
-        raise FeatureDisabled("listing is not offered here")
+def check_listing(config: Config, caller: Caller) -> None:
+    """Raise FeatureDisabled when there is nothing that the caller may list.
+
+    What was made without a user is protected by its id alone, so a list of it has to be asked for.
+    """
+    if caller.user is None and not config.list_anonymous:
+        raise FeatureDisabled("lists are offered to users only, and nobody is logged in")
 
 
 def choice(value: str | None, name: str, choices: dict[str, Any]) -> Any:

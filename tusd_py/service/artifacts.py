@@ -201,11 +201,11 @@ class Artifacts:
         observe.log("ArtifactDeleted", id=artifact_id)
 
     async def list_artifacts(
-        self, caller: Caller, *, sha256: str | None, limit: int, offset: int
+        self, caller: Caller, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
     ) -> tuple[int, list[Artifact]]:
         """Return how many artifacts there are, and one page of them."""
         return await self._core.artifacts.list_artifacts(
-            caller.user, sha256=sha256, limit=limit, offset=offset
+            caller.user, of_nobody=of_nobody, sha256=sha256, limit=limit, offset=offset
         )
 
     def open(self, artifact: Artifact) -> RawIOBase:
