@@ -62,7 +62,7 @@ def test_r15_creation_can_be_repeated(serve: Callable[..., Service]) -> None:
     """The same key and size give the same upload."""
     server = serve()
     api = server.api()
-    headers = {"Idempotency-Key": "build-17"}
+    headers = {"Idempotency-Key": "build-17-of-2026-11"}
     made = api.http.post("/uploads/", json={"size": 10}, headers=headers)
     again = api.http.post("/uploads/", json={"size": 10}, headers=headers)
     assert (made.status_code, again.status_code) == (201, 200)

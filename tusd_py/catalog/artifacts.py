@@ -23,9 +23,6 @@ class ArtifactCatalog(Protocol):
     async def has_file(self, sha256: str) -> bool:
         """Whether some artifact of that content, of any user, is ready."""
 
-    async def is_shared(self, upload_id: str) -> bool:
-        """Whether a final upload uses this upload's data file."""
-
     async def set_pending(self, artifact: Artifact) -> None:
         """Say that the file of an artifact is about to go, unless others of the same content need it."""
 

@@ -33,7 +33,7 @@ _SET_UNVERIFIED: Final = """
 """
 _RENEW: Final = """
     UPDATE uploads SET expires_at = json_extract(value, '$[1]')
-    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state = 'open'
+    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state IN ('open', 'committing')
 """
 _COMPLETE: Final = """
     UPDATE uploads SET state = 'complete', unverified_from = NULL,

@@ -55,10 +55,6 @@ class SqliteArtifacts(ArtifactCatalog):
         sql = "SELECT 1 FROM artifacts WHERE sha256 = ? AND is_ready"
         return self._reader.execute(sql, (sha256,)).fetchone() is not None
 
-    async def is_shared(self, upload_id: str) -> bool:
-        sql = "SELECT 1 FROM chunks WHERE data_file = ? AND upload_id != ?"
-        return self._reader.execute(sql, (upload_id, upload_id)).fetchone() is not None
-
     async def set_pending(self, artifact: Artifact) -> None:
         sql = "UPDATE artifacts SET is_ready = 0, upload_id = NULL WHERE id = ?"
         await self._run(sql, artifact.id)

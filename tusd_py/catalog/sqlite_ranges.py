@@ -63,7 +63,9 @@ class SqliteRanges(RangeCatalog):
     async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
             size = 0 if chunk is None else chunk.range.size
-            connection.execute("UPDATE uploads SET prefix = ? WHERE id = ?", (size, upload.id))
+            connection.execute(
+                "UPDATE uploads SET prefix = ?, unverified_from = NULL WHERE id = ?", (size, upload.id)
+            )
             connection.execute(
                 "INSERT OR REPLACE INTO sessions (upload_id, received, chunk_count) VALUES (?, ?, ?)",
                 (upload.id, size, int(size > 0)),

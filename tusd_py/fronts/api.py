@@ -19,6 +19,10 @@ _Endpoint = Callable[..., Awaitable[Response]]
 _ROOTS: Final = ("uploads", "artifacts", "tasks", "openapi.json")
 
 
+def _without_delete(endpoints: Mapping[str, _Endpoint]) -> Mapping[str, _Endpoint]:
+    return {method: endpoint for method, endpoint in endpoints.items() if method != "DELETE"}
+
+
 class ApiFront:
     """Finds the endpoint for a request."""
 
@@ -35,6 +39,11 @@ class ApiFront:
             r"artifacts/([^/]+)/content": {"GET": artifacts.content},
             r"openapi\.json": {"GET": self._document},
         }
+        if config.disable_download:
+            del routes[r"artifacts/([^/]+)/content"]
+        if config.disable_termination:
+            for form in (r"uploads/([^/]+)", r"artifacts/([^/]+)"):
+                routes[form] = _without_delete(routes[form])
         if config.pulp_compat:
             routes[r"tasks/([^/]+)"] = {"GET": chunks.task}
         self._routes = [(re.compile(form + "/?"), endpoints) for form, endpoints in routes.items()]

@@ -34,6 +34,7 @@ class _Form:
         self._pieces: list[memoryview] = []
         self._name = ""
         self._value = bytearray()
+        self._parts = 0
         self._field_bytes = 0
         self._header = (bytearray(), bytearray())
         self._disposition = b""
@@ -79,9 +80,11 @@ class _Form:
         if kind != b"form-data" or b"name" not in options:
             raise InvalidBody("a part of the multipart body has no name")
         self._name = options[b"name"].decode("utf-8", "replace")
+        self._parts += 1
+        self._field_bytes += len(self._name)
+        self._check_size()  # parts without data would never come to the check there
         self._in_file = self._name == self._file_field
         if not self._in_file:
-            self._field_bytes += len(self._name)
             return
         if self.has_file:
             raise InvalidBody("there is more than one file, send one chunk with each request")
@@ -93,9 +96,12 @@ class _Form:
             self._pieces.append(memoryview(data)[start:end])
             return
         self._field_bytes += end - start
-        if self._field_bytes > _FIELDS_BYTES or len(self.fields) >= _FIELDS:
-            raise InvalidBody("the fields of the multipart body are too many or too long")
+        self._check_size()
         self._value += data[start:end]
+
+    def _check_size(self) -> None:
+        if self._field_bytes > _FIELDS_BYTES or self._parts > _FIELDS:
+            raise InvalidBody("the fields of the multipart body are too many or too long")
 
     def _end_part(self) -> None:
         if not self._in_file:

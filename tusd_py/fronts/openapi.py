@@ -98,7 +98,7 @@ def _uploads() -> dict[str, Any]:
                 "Begin a session",
                 {"201": _json("UploadDetails", "Made"), "200": _json("UploadDetails", "Made before")},
                 "400 413 415 429 507",
-                [_header("Idempotency-Key", maxLength=256, pattern="^[!-~]+$")],
+                [_header("Idempotency-Key", minLength=16, maxLength=256, pattern="^[!-~]+$")],
                 requestBody=_fields(wanted, required=["size"]),
             ),
         }

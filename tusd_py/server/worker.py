@@ -23,6 +23,7 @@ from .protocol import protocol_for
 from .settings import ServerSettings
 
 _POLL_S = 0.02
+_LAST_WRITES_S = 2.0  # for writes that were under way when the time was up
 
 
 class Worker(uvicorn.Server):
@@ -109,8 +110,11 @@ class Worker(uvicorn.Server):
         state = self.server_state
         while (state.connections or state.tasks) and monotonic() < give_up:  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
-        for task in list(self.server_state.tasks):
+        tasks = list(self.server_state.tasks)
+        for task in tasks:
             task.cancel()
+        if tasks:  # each waits for the thread that writes for it; locks are let go of only after that
+            await asyncio.wait(tasks, timeout=_LAST_WRITES_S)
         await self.lifespan.shutdown()
 
 

@@ -222,7 +222,11 @@ class Appender:
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
         progress = Progress(upload, written.offset)
-        if is_filled(upload, written.offset):
+        is_full = is_filled(upload, written.offset)
+        if is_full and upload.prefix is not None:  # a chunk before these bytes may have been deleted
+            current = await self._core.catalog.get(upload.id)
+            is_full = current is not None and current.prefix == upload.length
+        if is_full:
             done, reply = await self._core.finish(progress.upload, caller.request)
             progress = Progress(done, written.offset, reply)
         elif upload.state is UploadState.OPEN:

@@ -6,6 +6,7 @@ dies at, looking whether the file has its final name says what is left to do.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import RawIOBase
 from typing import Final
@@ -117,18 +118,16 @@ class Artifacts:
         async with core.locker.hold(
             _lock_name(sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
         ):
+            await self._settle_all(sha256)
             artifact = await core.artifacts.insert_pending(wanted)
-            if artifact.id != wanted.id and not artifact.is_ready:
-                # Nobody else can be making it, as we have the lock: its process died.
-                await self._settle(artifact)
-                artifact = await core.artifacts.insert_pending(wanted)
             if artifact.id != wanted.id:
                 return await self._duplicate(upload, artifact)
             try:
                 if not await core.artifacts.has_file(sha256):
                     await self._move(upload, artifact)
-            except OSError:
-                await core.artifacts.delete(artifact)
+            except Exception:
+                if await core.store.size(file_of(artifact)) is None:
+                    await core.artifacts.delete(artifact)
                 raise
             await core.artifacts.finish(artifact, upload_id=upload.id)
             await core.give_up(upload)
@@ -144,10 +143,14 @@ class Artifacts:
 
     async def _move(self, upload: Upload, artifact: Artifact) -> None:
         core = self._core
-        if upload.kind is not UploadKind.FINAL and not await core.artifacts.is_shared(upload.id):
-            await core.store.move(upload.id, file_of(artifact))
-            return
-        # A final's bytes are spread over files that others need: here, once, they are copied.
+        if upload.kind is not UploadKind.FINAL:
+            # A second name and not a new one: whether a final needs the file is decided only when the
+            # upload is given up, in one transaction with that.
+            with suppress(OSError):
+                await core.store.link(upload.id, file_of(artifact))
+                return
+        # A final's bytes are spread over files that others need, and some file systems have no links:
+        # here, once, they are copied.
         pieces = [(each.data_file, each.start, each.size) for each in await self._reading.segments(upload)]
         temporary, taken = f"{FOLDER}/.new-{artifact.id}", Sha256()
         try:
@@ -166,6 +169,12 @@ class Artifacts:
             async with self._core.locker.hold_if_free(_lock_name(artifact.sha256)) as is_held:
                 if is_held:
                     await self._settle(artifact)
+
+    async def _settle_all(self, sha256: str) -> None:
+        """Settle what dead processes left of this content; the caller has the content's lock."""
+        for artifact in await self._core.artifacts.pending():
+            if artifact.sha256 == sha256:
+                await self._settle(artifact)
 
     async def _settle(self, artifact: Artifact) -> None:
         core = self._core
@@ -193,6 +202,7 @@ class Artifacts:
         async with core.locker.hold(
             _lock_name(artifact.sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
         ):
+            await self._settle_all(artifact.sha256)
             await self.get(artifact_id, caller)
             await core.artifacts.set_pending(artifact)
             if not await core.artifacts.has_file(artifact.sha256):

@@ -77,17 +77,23 @@ class Chunks:
         if body.length is not None and body.length != place.range.size:
             raise ChunkSizeMismatch(expected=place.range.size, actual=body.length)
         upload = await self._kept_as_ranges(upload)
-        answer = await self._claim(upload, place.range)
-        if isinstance(answer, Repeat):
-            return Stored(await self._compared(answer.chunk, body, claims), is_new=False)
-        try:
-            chunk = await self._written(upload, answer.chunk, body, claims)
-        except BaseException:
-            await self._core.ranges.drop_claim(answer.chunk)
-            raise
-        observe.log("ChunkStored", id=upload.id, offset=chunk.range.start, size=chunk.range.size)
+        stored = await self._stored(upload, place.range, body, claims)
         if upload.kind is not UploadKind.SESSION:
             await self._finish_if_full(upload.id, caller)
+        return stored
+
+    async def _stored(self, upload: Upload, wanted: ByteRange, body: Body, claims: Claims) -> Stored:
+        chunk_id = new_uuid()
+        with self._liveness.writing(chunk_id):
+            answer = await self._claim(upload, wanted, chunk_id)
+            if isinstance(answer, Repeat):
+                return Stored(await self._compared(answer.chunk, body, claims), is_new=False)
+            try:
+                chunk = await self._written(upload, answer.chunk, body, claims)
+            except BaseException:
+                await self._core.ranges.drop_claim(answer.chunk)
+                raise
+        observe.log("ChunkStored", id=upload.id, offset=chunk.range.start, size=chunk.range.size)
         return Stored(chunk, is_new=True)
 
     async def delete(self, upload: Upload, offset: int) -> None:
@@ -96,7 +102,7 @@ class Chunks:
         Raises ChunkNotFound, UploadNotOpen, ChunkInProgress.
         """
         busy = await self._core.ranges.delete_chunk(upload.id, offset)
-        if busy is not None and await self._liveness.bury([busy.chunk.worker]):
+        if busy is not None and await self._liveness.bury_claim(busy.chunk):
             busy = await self._core.ranges.delete_chunk(upload.id, offset)
         if busy is not None:
             raise ChunkInProgress(busy.chunk.range)
@@ -151,25 +157,24 @@ class Chunks:
         # The file grows after the catalog knows that its size says nothing any more. The export would
         # say otherwise to whoever finds it without the catalog.
         await core.store.remove_export(upload.id)
-        await core.catalog.set_unverified(upload.id, None)
         await core.ranges.convert(upload, chunk)
         with full_medium_refused():
             await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)
         return replace(upload, prefix=held, unverified_from=None)
 
-    async def _claim(self, upload: Upload, wanted: ByteRange) -> Granted | Repeat:
+    async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Granted | Repeat:
         config = self._core.config
         wish = Wish(
             upload_id=upload.id,
             range=wanted,
-            chunk_id=new_uuid(),
+            chunk_id=chunk_id,
             worker=self._liveness.worker,
             at=self._core.clock(),
             replace=config.on_chunk_conflict == "replace",
             max_chunks=config.max_chunks,
         )
         while isinstance(answer := await self._core.ranges.claim(wish), Busy):
-            if not await self._liveness.bury([answer.chunk.worker]):
+            if not await self._liveness.bury_claim(answer.chunk):
                 raise ChunkInProgress(answer.chunk.range)
         return answer
 

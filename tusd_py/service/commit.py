@@ -14,7 +14,7 @@ from tusd_py.commit_errors import AlreadyCommitted, DigestMismatch, PartsMismatc
 from tusd_py.errors import UploadError, UploadLocked
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
-from tusd_py.service.alive import Sha256, digest
+from tusd_py.service.alive import Sha256, digest, kept_from_expiry
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.core import Caller, Core
 from tusd_py.service.liveness import Liveness
@@ -128,20 +128,27 @@ class Commits:
         upload = await core.find(upload.id, caller)
         begun.set_result(upload)
         try:
-            taken = Sha256()
-            if expected:
-                await digest(core, upload.id, 0, upload.length or 0, taken)
-            elif corrupt := await self._corrupt_chunks(upload, taken):
-                raise await self._drop(upload, corrupt, None, taken.hexdigest())
-            for each in expected:
-                if each != taken.hexdigest():
-                    raise await self._mismatch(upload, each, taken.hexdigest())
-            await core.ranges.set_sha256(upload.id, taken.hexdigest())
+            with kept_from_expiry(core, upload):
+                await self._check_parts(upload, wanted.parts)  # again: from here on no chunk changes
+                sha256 = await self._verified(upload, expected)
+            await core.ranges.set_sha256(upload.id, sha256)
             upload, _ = await core.finish(upload, caller.request)
         except BaseException as error:
             await core.ranges.reopen(upload.id, error=_as_json(error) if wanted.in_background else None)
             raise
         return upload
+
+    async def _verified(self, upload: Upload, expected: Sequence[str]) -> str:
+        """Return the digest of the whole. Raises DigestMismatch: it is not what was expected."""
+        taken = Sha256()
+        if expected:
+            await digest(self._core, upload.id, 0, upload.length or 0, taken)
+        elif corrupt := await self._corrupt_chunks(upload, taken):
+            raise await self._drop(upload, corrupt, None, taken.hexdigest())
+        for each in expected:
+            if each != taken.hexdigest():
+                raise await self._mismatch(upload, each, taken.hexdigest())
+        return taken.hexdigest()
 
     async def _begin(self, upload: Upload) -> None:
         """Claim the whole: from now on no chunk changes."""

@@ -139,6 +139,17 @@ class Core:
 
         The hook comes first and the record last, so that a crash repeats the hook and never loses it.
         """
+        if upload.prefix is None or upload.state is not UploadState.OPEN:
+            return await self._finish(upload, request)
+        # Chunks come and go without the upload's lock: from here on none of this one does.
+        await self.ranges.begin_commit(upload.id)
+        try:
+            return await self._finish(upload, request)
+        except BaseException:
+            await self.ranges.reopen(upload.id)
+            raise
+
+    async def _finish(self, upload: Upload, request: Any) -> tuple[Upload, HookReply | None]:
         now = self.clock()
         is_durable = self.config.durability != "none"
         if upload.kind is not UploadKind.FINAL and is_durable:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from tusd_py import observe
 from tusd_py.catalog.ranges import RangeCatalog
 from tusd_py.locks.base import Locker
+from tusd_py.model.ranges import Chunk
 
 
 def new_worker_name() -> str:
@@ -28,6 +30,28 @@ class Liveness:
         self._locker = locker
         self._ranges = ranges
         self.worker = worker  # our own name; its lock is held by whoever made us
+        self._writing: set[str] = set()  # ids of the chunks that requests of this process claim now
+
+    @contextmanager
+    def writing(self, chunk_id: str) -> Iterator[None]:
+        """Say that a request claims a chunk, from before it does until it has let go of it."""
+        self._writing.add(chunk_id)
+        try:
+            yield
+        finally:
+            self._writing.discard(chunk_id)
+
+    async def bury_claim(self, chunk: Chunk) -> bool:
+        """Give up a claim whose request is gone; whether it was.
+
+        One of this process can be left over, too: on a full disk it could not be dropped.
+        """
+        if chunk.worker != self.worker:
+            return await self.bury([chunk.worker])
+        if chunk.id in self._writing:
+            return False
+        await self._ranges.drop_claim(chunk)
+        return True
 
     async def bury(self, workers: Iterable[str | None]) -> bool:
         """Give up the claims of those among ``workers`` that are dead; whether there was one."""

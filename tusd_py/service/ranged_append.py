@@ -51,28 +51,30 @@ class RangedAppend:
             stop_at = min(stop_at, offset + body.length)
         if stop_at == offset:
             return Received(0, Ended.COMPLETE)
-        chunk = await self._claim(upload, ByteRange(offset, stop_at))
-        try:
-            with full_medium_refused(), kept_from_expiry(self._core, upload):
-                received = await self._write(upload, chunk, body, proof, stop)
-        except BaseException:
-            await self._core.ranges.drop_claim(chunk)
-            raise
-        if received.count == 0:
-            await self._core.ranges.drop_claim(chunk)
+        chunk_id = new_uuid()
+        with self._liveness.writing(chunk_id):
+            chunk = await self._claim(upload, ByteRange(offset, stop_at), chunk_id)
+            try:
+                with full_medium_refused(), kept_from_expiry(self._core, upload):
+                    received = await self._write(upload, chunk, body, proof, stop)
+            except BaseException:
+                await self._core.ranges.drop_claim(chunk)
+                raise
+            if received.count == 0:
+                await self._core.ranges.drop_claim(chunk)
         return received
 
-    async def _claim(self, upload: Upload, wanted: ByteRange) -> Chunk:
+    async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Chunk:
         wish = Wish(
             upload_id=upload.id,
             range=wanted,
-            chunk_id=new_uuid(),
+            chunk_id=chunk_id,
             worker=self._liveness.worker,
             at=self._core.clock(),
             max_chunks=None,  # a tus client cannot choose larger chunks after a broken connection
         )
         while isinstance(answer := await self._core.ranges.claim(wish), Busy):
-            if not await self._liveness.bury([answer.chunk.worker]):
+            if not await self._liveness.bury_claim(answer.chunk):
                 raise UploadLocked
         return answer.chunk
 

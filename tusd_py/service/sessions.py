@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from tusd_py import observe
 from tusd_py.catalog.ranges import Filter
@@ -15,6 +16,9 @@ from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.uploads import Uploads, Wanted
+
+#: A key names an upload that may be anybody's, so it must not be one that somebody else hits upon.
+_KEY_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,21 +99,23 @@ class Sessions:
         """
         core = self._core
         if wanted.key is not None:
+            if len(wanted.key) < _KEY_LENGTH:
+                raise InvalidField("Idempotency-Key", f"must have at least {_KEY_LENGTH} characters")
             found = await core.ranges.find_key(caller.user, wanted.key)
             if found is not None:
                 return await self._made_before(found, wanted, caller), False
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self._uploads.admit(asked, caller)
         with full_medium_refused():
-            made_id = await core.ranges.insert_session(
-                upload,
-                expected_sha256=wanted.sha256,
-                key=wanted.key,
-                durable=core.config.durability == "patch",
-            )
-            if made_id != upload.id:
-                return await self._made_before(made_id, wanted, caller), False
             try:
+                made_id = await core.ranges.insert_session(
+                    upload,
+                    expected_sha256=wanted.sha256,
+                    key=wanted.key,
+                    durable=core.config.durability == "patch",
+                )
+                if made_id != upload.id:
+                    return await self._made_before(made_id, wanted, caller), False
                 await core.store.allocate(
                     upload.id,
                     wanted.size,
@@ -130,7 +136,7 @@ class Sessions:
         except (UploadNotFound, UploadExpired):
             raise InvalidField("Idempotency-Key", "belongs to an upload that is gone") from None
         if upload.length != wanted.size:
-            raise InvalidField("Idempotency-Key", f"belongs to an upload of {upload.length} bytes")
+            raise InvalidField("Idempotency-Key", "belongs to an upload of another size")
         return upload
 
     async def view(self, upload: Upload) -> View:

@@ -60,6 +60,12 @@ class DataStore(Protocol):
     async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
         """Feed ``body`` to ``hashes`` and keep nothing of it."""
 
+    async def link(self, name: str, new_name: str) -> None:
+        """Give a data file a second name, in place of what has that; on return that survives a power cut.
+
+        Raises OSError also where the medium has no links.
+        """
+
     async def move(self, name: str, new_name: str) -> None:
         """Rename a data file, over another one if need be; on return that survives a power cut."""
 

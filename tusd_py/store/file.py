@@ -22,7 +22,7 @@ from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, i
 from tusd_py.quick import Quick, in_thread
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
-from tusd_py.store.space import copy, move, reserve
+from tusd_py.store.space import copy, link, move, reserve
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
@@ -115,6 +115,9 @@ class FileStore(DataStore):
             return await body.write_to(fd, 0, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)
+
+    async def link(self, name: str, new_name: str) -> None:
+        await self._in_thread(link, self._path(name), self._path(new_name))
 
     async def move(self, name: str, new_name: str) -> None:
         await self._in_thread(move, self._path(name), self._path(new_name))

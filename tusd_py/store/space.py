@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from typing import Final
 
 from tusd_py.chunk_errors import NoSpace
@@ -35,15 +36,30 @@ def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
     os.ftruncate(fd, size)
 
 
+def link(path: str, new_path: str) -> None:
+    """Give a file a second name, in place of what has that; on return it survives a power cut.
+
+    Raises OSError: also where the file system has no links.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(new_path)
+    os.link(path, new_path, follow_symlinks=False)
+    _sync_folder(os.path.dirname(new_path))
+
+
+def _sync_folder(folder: str) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
 def move(path: str, new_path: str) -> None:
     """Rename a file; on return the new name survives a power cut, and the old one is gone for good."""
     os.rename(path, new_path)
     for folder in {os.path.dirname(new_path), os.path.dirname(path)}:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        _sync_folder(folder)
 
 
 def copy(source: int, start: int, size: int, target: int) -> None:
