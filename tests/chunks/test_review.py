@@ -1,0 +1,140 @@
+"""What a review found: steps of one request between the steps of another, and what a full disk leaves."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.chunks.lab import Api, Service, content_range, problem
+from tests.chunks.test_expiry import embedded
+from tusd_py import UploadRefused
+
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def begin(api: Api, head: str, body: bytes) -> socket.socket:
+    """Send the head and a part of the body of a request that stays under way."""
+    where = urlsplit(str(api.http.base_url))
+    sock = socket.create_connection((where.hostname or "", where.port or 0))
+    sock.sendall(f"{head}\r\nHost: x\r\nTus-Resumable: 1.0.0\r\n".encode() + body)
+    time.sleep(0.2)
+    return sock
+
+
+def test_a_patch_over_a_chunk_that_was_deleted_meanwhile_completes_nothing(
+    serve: Callable[..., Service],
+) -> None:
+    api = serve().api()
+    made = api.http.post("/files/", headers={**TUS, "Upload-Length": "20"})
+    upload_id = made.headers["Location"].rpartition("/")[2]
+    href = f"/uploads/{upload_id}/"
+    assert api.http.put(href, content=b"A" * 10, headers=content_range(0, 10)).status_code == 200
+    patch = begin(
+        api,
+        f"PATCH /files/{upload_id} HTTP/1.1",
+        b"Upload-Offset: 10\r\nContent-Type: application/offset+octet-stream\r\n"
+        b"Content-Length: 10\r\n\r\nBBBBB",
+    )
+    assert api.http.delete(f"{href}chunks/0/").status_code == 204
+    put = begin(api, f"PUT {href} HTTP/1.1", b"Content-Range: bytes 0-9/20\r\nContent-Length: 10\r\n\r\nCCCC")
+    patch.sendall(b"BBBBB")
+    patch.recv(1000)
+    assert api.http.get(href).json()["state"] == "open"
+    put.close()
+    patch.close()
+    time.sleep(0.2)
+    view = api.http.get(href).json()
+    assert (view["state"], view["missing"]) == ("open", [{"start": 0, "end": 9}])
+    assert api.http.put(href, content=b"A" * 10, headers=content_range(0, 10)).status_code == 200
+    assert api.http.get(f"/files/{upload_id}").content == b"A" * 10 + b"B" * 10
+
+
+@pytest.mark.anyio
+async def test_no_chunk_goes_while_the_upload_is_finished(tmp_path: Path) -> None:
+    """A slow finish hook: the chunks that it sees are the chunks that the upload keeps."""
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def finish(request: object, upload: object) -> None:
+        entered.set()
+        await leave.wait()
+
+    async with embedded(tmp_path, on_upload_finish=finish) as client:
+        made = await client.post("/files/", headers={**TUS, "Upload-Length": "20"})
+        href = f"/uploads/{made.headers['Location'].rpartition('/')[2]}/"
+        await client.put(href, content=b"A" * 10, headers=content_range(0, 10))
+        last = asyncio.ensure_future(client.put(href, content=b"B" * 10, headers=content_range(10, 10)))
+        await entered.wait()
+        problem(await client.delete(f"{href}chunks/0/"), "upload-not-open", 409)
+        leave.set()
+        assert (await last).status_code == 200
+        view = (await client.get(href)).json()
+        assert (view["state"], len(view["chunks"])) == ("completed", 2)
+
+
+@pytest.mark.anyio
+async def test_the_last_chunk_again_finishes_what_a_hook_refused(tmp_path: Path) -> None:
+    refusals = [UploadRefused("not now", status=503)]
+
+    def finish(request: object, upload: object) -> None:
+        if refusals:
+            raise refusals.pop()
+
+    async with embedded(tmp_path, on_upload_finish=finish) as client:
+        made = await client.post("/files/", headers={**TUS, "Upload-Length": "10"})
+        href = f"/uploads/{made.headers['Location'].rpartition('/')[2]}/"
+        statuses = [
+            (await client.put(href, content=b"x" * 10, headers=content_range(0, 10))).status_code
+            for _ in range(2)
+        ]
+        assert statuses == [503, 200]
+        assert (await client.get(href)).json()["state"] == "completed"
+
+
+def test_a_final_of_a_partial_that_became_an_artifact_keeps_its_bytes(
+    serve: Callable[..., Service],
+) -> None:
+    """The artifact is a second name of the same file, so neither takes it from the other."""
+    server = serve()
+    api = server.api()
+    made = api.http.post(
+        "/files/",
+        headers={**TUS, "Upload-Length": "5", "Upload-Concat": "partial"}
+        | {"Content-Type": "application/offset+octet-stream"},
+        content=b"hello",
+    )
+    partial = made.headers["Location"]
+    final = api.http.post("/files/", headers={**TUS, "Upload-Concat": f"final;{partial}"})
+    artifact = api.http.post("/artifacts/", json={"upload": partial.rpartition("/")[2]}).json()
+    assert api.http.get(final.headers["Location"]).content == b"hello"
+    assert api.http.delete(final.headers["Location"], headers=TUS).status_code == 204
+    assert api.http.get(artifact["links"]["content"]).content == b"hello"
+    assert server.files() == set()
+
+
+def test_parts_without_data_are_counted(api: Api) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n'
+    reply = api.http.post(
+        "/uploads/",
+        content=part * 1000 + b"--b--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    problem(reply, "invalid-body", 400)
+
+
+def test_a_key_that_others_may_hit_upon_is_refused(api: Api) -> None:
+    for key in ("", "1", "build-17"):
+        reply = api.http.post("/uploads/", json={"size": 5}, headers={"Idempotency-Key": key})
+        assert reply.status_code == 400
+
+
+def test_disabled_downloads_and_deletions_are_disabled_here_too(serve: Callable[..., Service]) -> None:
+    api = serve("-disable-download", "-disable-termination").api()
+    upload = api.committed(b"hello")
+    assert api.http.delete(upload["href"]).status_code == 405
+    artifact = api.http.post("/artifacts/", json={"upload": upload["id"]}).json()
+    assert api.http.get(f"/artifacts/{artifact['id']}/content").status_code == 404
+    assert api.http.delete(f"/artifacts/{artifact['id']}").status_code == 405
