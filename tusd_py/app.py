@@ -187,7 +187,7 @@ class UploadApp:
         while True:
             try:
                 await step()
-            except Exception:
+            except Exception:  # this one failed; the next may do better, and the server goes on
                 observe.LOGGER.exception("SweepFailed")
             if step == backends.sweep:
                 if not self.config.sweep_interval_s:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Sequence
 from typing import Any, Final
 
 from starlette.types import Message, Receive, Scope
 
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.writing import write_pieces
 
 #: What waits to be written while a write is under way; beyond it the client is made to wait.
 _BACKLOG: Final = 4 << 20
@@ -165,7 +165,7 @@ class WriteBehind:
         self._hashes = hashes
         self._blocks: list[bytes | memoryview] = []
         self._size = 0
-        self._write: asyncio.Future[None] | None = None
+        self._write: asyncio.Future[int] | None = None
         self._error: BaseException | None = None
 
     async def take(self, data: bytes | memoryview) -> None:
@@ -197,24 +197,13 @@ class WriteBehind:
         blocks, self._blocks, self._size = self._blocks, [], 0
         offset, self._offset = self._offset, self._offset + sum(map(len, blocks))
         loop = asyncio.get_running_loop()
-        self._write = loop.run_in_executor(None, _write_all, self._fd, offset, blocks, self._hashes)
+        self._write = loop.run_in_executor(None, write_pieces, self._fd, blocks, offset, self._hashes)
         self._write.add_done_callback(self._written)
 
-    def _written(self, write: asyncio.Future[None]) -> None:
+    def _written(self, write: asyncio.Future[int]) -> None:
         self._write = None
         self._error = write.exception()
         if self._error is not None:
             self._blocks, self._size = [], 0  # nothing may follow a hole
         elif self._blocks:
             self._start()
-
-
-def _write_all(fd: int, offset: int, blocks: Sequence[bytes | memoryview], hashes: Sequence[Hash]) -> None:
-    for block in blocks:
-        view = memoryview(block)
-        while view:
-            count = os.pwrite(fd, view, offset)
-            for taken in hashes:
-                taken.update(view[:count])
-            view = view[count:]
-            offset += count

@@ -54,11 +54,6 @@ _RETRYABLE: Final = frozenset(
 )
 
 
-def problem_type(code: str) -> str:
-    """Return the problem type of a code."""
-    return _TYPE + _name(code)
-
-
 def _name(code: str) -> str:
     return _NAMES.get(code) or code.removeprefix("ERR_").lower().replace("_", "-")
 

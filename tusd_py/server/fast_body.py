@@ -19,9 +19,9 @@ from enum import Enum, auto
 from time import monotonic
 
 from tusd_py.model.body import Ended, Hash, StopSignal
+from tusd_py.writing import write_at
 
 from . import splice
-from .files import write_at
 from .inbox import STOP_GAP_S, STOP_WITHIN_S
 from .pool import Pool
 

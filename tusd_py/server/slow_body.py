@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.writing import write_pieces
 
-from .files import write_pieces
 from .inbox import WRITING_BACKLOG, Inbox
 from .pool import Pool
 

@@ -9,6 +9,8 @@ import socket
 import threading
 from typing import Final
 
+from tusd_py.writing import write_at
+
 #: Bytes that the pipe holds. With the usual 64 KiB it would be slower than copying.
 _PIPE: Final = 1024 * 1024
 _HAS_SPLICE: Final = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
@@ -80,7 +82,5 @@ def _move(pipe: int, fd: int, count: int, offset: int) -> int:
         if error.errno != errno.EINVAL:
             raise
     data = os.read(pipe, count)  # a file system without splice
-    done = 0
-    while done < len(data):
-        done += os.pwrite(fd, data[done:], offset + done)
-    return done
+    write_at(fd, memoryview(data), offset, ())
+    return len(data)

@@ -125,7 +125,7 @@ class Artifacts:
             try:
                 if not await core.artifacts.has_file(sha256):
                     await self._move(upload, artifact)
-            except Exception:
+            except Exception:  # a full medium, a source that is too short: whatever it is, undo the row
                 if await core.store.size(file_of(artifact)) is None:
                     await core.artifacts.delete(artifact)
                 raise

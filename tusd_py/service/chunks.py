@@ -173,9 +173,9 @@ class Chunks:
             replace=config.on_chunk_conflict == "replace",
             max_chunks=config.max_chunks,
         )
-        while isinstance(answer := await self._core.ranges.claim(wish), Busy):
-            if not await self._liveness.bury_claim(answer.chunk):
-                raise ChunkInProgress(answer.chunk.range)
+        answer = await self._liveness.claim(wish)
+        if isinstance(answer, Busy):
+            raise ChunkInProgress(answer.chunk.range)
         return answer
 
     async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: Claims) -> Chunk:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tusd_py import observe
-from tusd_py.catalog.ranges import RangeCatalog
+from tusd_py.catalog.ranges import Busy, Granted, RangeCatalog, Repeat, Wish
 from tusd_py.locks.base import Locker
 from tusd_py.model.ranges import Chunk
 
@@ -40,6 +40,13 @@ class Liveness:
             yield
         finally:
             self._writing.discard(chunk_id)
+
+    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
+        """Claim a range; ``Busy`` only when whoever has it is alive."""
+        while isinstance(answer := await self._ranges.claim(wish), Busy):
+            if not await self.bury_claim(answer.chunk):
+                break
+        return answer
 
     async def bury_claim(self, chunk: Chunk) -> bool:
         """Give up a claim whose request is gone; whether it was.

@@ -73,9 +73,9 @@ class RangedAppend:
             at=self._core.clock(),
             max_chunks=None,  # a tus client cannot choose larger chunks after a broken connection
         )
-        while isinstance(answer := await self._core.ranges.claim(wish), Busy):
-            if not await self._liveness.bury_claim(answer.chunk):
-                raise UploadLocked
+        answer = await self._liveness.claim(wish)
+        if isinstance(answer, Busy):
+            raise UploadLocked
         return answer.chunk
 
     async def _write(

@@ -107,26 +107,24 @@ class Sessions:
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self._uploads.admit(asked, caller)
         with full_medium_refused():
-            try:
+            async with core.given_up_on_error(upload):
                 made_id = await core.ranges.insert_session(
                     upload,
                     expected_sha256=wanted.sha256,
                     key=wanted.key,
                     durable=core.config.durability == "patch",
                 )
-                if made_id != upload.id:
-                    return await self._made_before(made_id, wanted, caller), False
-                await core.store.allocate(
-                    upload.id,
-                    wanted.size,
-                    how=core.config.preallocate,
-                    min_free=core.config.min_free_bytes,
-                )
-                if core.config.durability == "patch":
-                    await core.store.sync(upload.id)
-            except BaseException:
-                await core.give_up(upload)
-                raise
+                if made_id == upload.id:
+                    await core.store.allocate(
+                        upload.id,
+                        wanted.size,
+                        how=core.config.preallocate,
+                        min_free=core.config.min_free_bytes,
+                    )
+                    if core.config.durability == "patch":
+                        await core.store.sync(upload.id)
+        if made_id != upload.id:
+            return await self._made_before(made_id, wanted, caller), False
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
         return upload, True
 

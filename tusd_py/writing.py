@@ -1,4 +1,4 @@
-"""Writing to explicit places of a file, from a worker thread."""
+"""Writing to explicit places of a file; what both ways of a body, with our own server and without, end in."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def write_at(fd: int, data: memoryview, offset: int, hashes: Sequence[Hash]) -> 
         digest.update(data)
 
 
-def write_pieces(fd: int, pieces: Sequence[bytes | bytearray], offset: int, hashes: Sequence[Hash]) -> int:
+def write_pieces(
+    fd: int, pieces: Sequence[bytes | bytearray | memoryview], offset: int, hashes: Sequence[Hash]
+) -> int:
     """Write ``pieces`` one behind the other from ``offset`` on; return the number of bytes.
 
     Raises:
