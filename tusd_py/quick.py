@@ -3,12 +3,15 @@
 Making a small file or writing a few KiB into the page cache takes some microseconds; a visit to a thread
 costs several times that, most of it the two threads' struggle for the interpreter. So quick calls are
 made on the event loop. A medium that is overwhelmed or far away takes milliseconds, and then the loop
-must not wait for it: we look at the clock, and use threads as long as it is slow.
+must not wait for it: we look at the clock, and use threads as long as it is slow. On a machine that is
+busy any call may take milliseconds, because the system gives the processor to somebody else; that is no
+reason to pay for threads as well, so only a call that really waited counts.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Callable
 from concurrent.futures import Executor
 from time import monotonic
@@ -18,12 +21,27 @@ _T = TypeVar("_T")
 
 #: A call that takes longer than this held the event loop up.
 _SLOW_S: Final = 0.003
-#: Each such call counts this much, and each quick one takes 1 off: a single slow call may be no more than
-#: the system giving the processor to somebody else, several in short order are the medium.
+#: Each such call counts this much, and each quick one takes 1 off: a single one may be chance, several in
+#: short order are the medium.
 _WEIGHT: Final = 8
 _TOO_MUCH: Final = 16
 #: After too many of them threads make the calls, for so long.
 _AVOID_FOR_S: Final = 10.0
+#: So many calls in a row that took no longer than this, in threads, earn a medium our trust.
+_EARNED_BY: Final = 4
+_TRUSTED_S: Final = 0.0005
+
+
+if hasattr(resource, "RUSAGE_THREAD"):
+
+    def _waits() -> float:
+        """Return how often this thread has waited for something so far; being preempted is no waiting."""
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+else:  # macOS cannot say; then every slow call counts
+
+    def _waits() -> float:
+        return monotonic()
 
 
 async def outlast(future: asyncio.Future[Any]) -> None:
@@ -66,22 +84,68 @@ class Quick:
 
     def call(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Make a call here and now, looking at the clock."""
+        waits = _waits()
         started = monotonic()
         try:
             return call(*arguments)
         finally:
-            self._look(started, monotonic())
+            ended = monotonic()
+            if ended - started <= _SLOW_S:
+                self._slowness = max(0, self._slowness - 1)
+            elif _waits() != waits:
+                self._held_up(ended)
 
-    def _look(self, started: float, ended: float) -> None:
-        if ended - started <= _SLOW_S:
-            self._slowness = max(0, self._slowness - 1)
-            return
+    def _held_up(self, now: float) -> None:
+        """Take notice of a call that kept the event loop waiting until ``now``."""
         self._slowness += _WEIGHT
         if self._slowness >= _TOO_MUCH:
-            self._avoid_until, self._slowness = ended + _AVOID_FOR_S, 0
+            self._avoid_until, self._slowness = now + _AVOID_FOR_S, 0
 
     async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Make a call that takes microseconds on a healthy medium; raise what it raises."""
         if self.is_slow:
-            return await in_thread(self._executor, call, *arguments)
+            return await self.run_in_thread(call, *arguments)
         return self.call(call, *arguments)
+
+    async def run_in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Make a call that may take long, wherever quick ones are made; raise what it raises."""
+        return await in_thread(self._executor, call, *arguments)
+
+
+class EarnedQuick(Quick):
+    """Decides where calls are made that only some media answer at once, such as a sync.
+
+    A disk turns its plates for it; for memory, and for a disk with a battery, it is nothing, and then the
+    visit to a thread would be most of a small upload. Threads make these calls until the medium was
+    quick several times in a row, and again once the event loop had to wait for it.
+    """
+
+    def __init__(self, executor: Executor) -> None:
+        super().__init__(executor)
+        self._streak = 0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the medium has yet to show that it is quick."""
+        return self._streak < _EARNED_BY or super().is_slow
+
+    def _held_up(self, now: float) -> None:
+        super()._held_up(now)
+        if super().is_slow:
+            self._streak = 0
+
+    async def run_in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Make a call in a thread and learn from the time that it takes there."""
+        took = 0.0
+
+        def timed() -> _T:
+            nonlocal took
+            started = monotonic()
+            try:
+                return call(*arguments)
+            finally:
+                took = monotonic() - started
+
+        result = await super().run_in_thread(timed)
+        self._streak = self._streak + 1 if took <= _TRUSTED_S else 0
+        return result

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import time
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
@@ -98,6 +99,15 @@ def test_ids_made_here_are_tusd_s_and_never_the_same() -> None:
         assert is_upload_id(upload_id)
         assert len(upload_id) == 32
         assert set(upload_id) <= set("0123456789abcdef")
+
+
+def test_ids_are_in_the_order_of_their_making_and_random_behind_that() -> None:
+    before = time.time()
+    made = [new_upload_id() for _ in range(1000)]
+    after = time.time()
+    assert [upload_id[:12] for upload_id in made] == sorted(upload_id[:12] for upload_id in made)
+    assert before - 0.001 <= int(made[0][:12], 16) / 1000 <= after
+    assert len({upload_id[12:] for upload_id in made}) == 1000, "80 random bits never come twice"
 
 
 @pytest.mark.parametrize("upload_id", ["", "..", "a/b", "a.info", ".a"])

@@ -16,9 +16,9 @@ COLUMNS: Final = (
 CHUNK_COLUMNS: Final = "upload_id, position, size, data_file, start, source_id"
 
 
-def fields(count: int) -> str:
-    """Return SQL for the first ``count`` values of each row that ``json_each`` gives."""
-    return ", ".join(f"json_extract(value, '$[{index}]')" for index in range(count))
+def marks(count: int) -> str:
+    """Return SQL for a row of ``count`` parameters."""
+    return ", ".join("?" * count)
 
 
 def _checked(text: str | None) -> str | None:

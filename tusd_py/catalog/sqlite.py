@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,7 +15,7 @@ from tusd_py.catalog.rows import (
     COLUMNS,
     chunk_of,
     chunk_row,
-    fields,
+    marks,
     upload_of,
     upload_row,
 )
@@ -25,23 +24,17 @@ from tusd_py.catalog.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 
-_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) SELECT {fields(13)} FROM json_each(?)"  # noqa: S608
-_INSERT_CHUNKS: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) SELECT {fields(6)} FROM json_each(?)"  # noqa: S608
-_SET_UNVERIFIED: Final = """
-    UPDATE uploads SET unverified_from = json_extract(value, '$[1]')
-    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]')
-"""
-_RENEW: Final = """
-    UPDATE uploads SET expires_at = json_extract(value, '$[1]')
-    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state IN ('open', 'committing')
-"""
+_GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
+_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
+_INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) VALUES ({marks(6)})"  # noqa: S608
+_SET_UNVERIFIED: Final = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
+_RENEW: Final = "UPDATE uploads SET expires_at = ? WHERE id = ? AND state IN ('open', 'committing')"
 _COMPLETE: Final = """
-    UPDATE uploads SET state = 'complete', unverified_from = NULL,
-        completed_at = json_extract(value, '$[1]'), expires_at = json_extract(value, '$[2]')
-    FROM json_each(?) WHERE uploads.id = json_extract(value, '$[0]') AND state IN ('open', 'committing')
+    UPDATE uploads SET state = 'complete', unverified_from = NULL, completed_at = ?, expires_at = ?
+    WHERE id = ? AND state IN ('open', 'committing')
 """
-_ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers SELECT json_extract(value, '$[0]') FROM json_each(?)"
-_FORGET: Final = "DELETE FROM leftovers WHERE name IN (SELECT json_extract(value, '$[0]') FROM json_each(?))"
+_ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
+_FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
 #: A final whose pieces are all there, and their sum.
 _FILLED: Final = """
     SELECT upload_id, sum(size) FROM chunks WHERE upload_id IN ({ids})
@@ -80,7 +73,7 @@ class SqliteCatalog(Catalog):
         return await self._writer.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def get(self, upload_id: str) -> Upload | None:
-        rows = self._rows(f"SELECT {COLUMNS} FROM uploads WHERE id = ?", upload_id)  # noqa: S608
+        rows = self._rows(_GET, upload_id)
         return upload_of(rows[0]) if rows else None
 
     async def insert(
@@ -125,21 +118,21 @@ class SqliteCatalog(Catalog):
         await self._writer.run(job)
 
     async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
-        await self._writer.put(_SET_UNVERIFIED, (upload_id, offset), durable=durable)
+        await self._writer.put(_SET_UNVERIFIED, (offset, upload_id), durable=durable)
 
     async def renew(self, upload_id: str, expires_at: float) -> None:
-        await self._writer.put(_RENEW, (upload_id, expires_at))
+        await self._writer.put(_RENEW, (expires_at, upload_id))
 
     async def complete(
         self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
     ) -> list[str]:
-        row = (upload.id, at, expires_at)
+        row = (at, expires_at, upload.id)
         if upload.kind is not UploadKind.PARTIAL:
             await self._writer.put(_COMPLETE, row, durable=durable)
             return []
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            connection.execute(_COMPLETE, (json.dumps([row]),))
+            connection.execute(_COMPLETE, row)
             waiting = _waiting_finals(connection, upload.id)
             connection.execute(
                 "UPDATE chunks SET size = ? WHERE source_id = ? AND size IS NULL", (upload.length, upload.id)
@@ -207,9 +200,9 @@ def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str
 
 def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
     """Add an upload and its chunks, unless there is one of that id."""
-    added = connection.execute(_INSERT_UPLOAD, (json.dumps([upload_row(upload)]),)).rowcount
+    added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
     if added:
-        connection.execute(_INSERT_CHUNKS, (json.dumps([chunk_row(chunk) for chunk in chunks]),))
+        connection.executemany(_INSERT_CHUNK, map(chunk_row, chunks))
 
 
 def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:

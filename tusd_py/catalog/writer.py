@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from tusd_py.errors import StorageFull
-from tusd_py.quick import Quick, in_thread, outlast
+from tusd_py.quick import EarnedQuick, Quick, in_thread, outlast
 
 _T = TypeVar("_T")
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
+#: So often the event loop tries while another process writes, before a thread waits for that.
+_TRIES: Final = 8
 Parameters = Sequence[str | int | float | None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Row:
-    """A row for a statement that takes many."""
+    """A statement and its parameters."""
 
     sql: str
     values: Parameters
-    durable: bool
     done: asyncio.Future[None]
 
 
@@ -35,17 +35,46 @@ class _Job:
     """Statements that belong together, and what became of them."""
 
     run: Callable[[sqlite3.Connection], Any]
-    durable: bool
     done: asyncio.Future[Any]
     outcome: Any = None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is committed together."""
+
+    rows: list[_Row] = field(default_factory=list)
+    jobs: list[_Job] = field(default_factory=list)
+    durable: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.rows or self.jobs)
+
+    def add(self, other: _Batch) -> None:
+        self.rows += other.rows
+        self.jobs += other.jobs
+        self.durable = self.durable or other.durable
+
+    def by_statement(self) -> dict[str, list[Parameters]]:
+        grouped: dict[str, list[Parameters]] = {}
+        for row in self.rows:
+            grouped.setdefault(row.sql, []).append(row.values)
+        return grouped
+
+    def settle(self, error: Exception | None) -> None:
+        """Tell everybody who waits."""
+        for row in self.rows:
+            _settle(row.done, error)
+        for job in self.jobs:
+            _settle(job.done, error or job.outcome)
 
 
 class Writer:
     """Commits everything that waits at the same moment as one transaction.
 
-    Fifty concurrent creations thus cost one commit, and a lone one waits for nobody. Commits that need
-    no sync are made on the event loop at the end of its turn, as long as the medium is quick and no other
-    process is writing; all others in a thread.
+    Fifty concurrent creations thus cost one commit, and a lone one waits for nobody. Commits are made on
+    the event loop at the end of its turn as long as the medium is quick (with a sync, where the commit
+    needs one) and no other process is writing; all others in a thread.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -53,8 +82,8 @@ class Writer:
         # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-catalog")
         self._quick = Quick(self._thread)
-        self._rows: list[_Row] = []
-        self._jobs: list[_Job] = []
+        self._quick_sync = EarnedQuick(self._thread)
+        self._waiting = _Batch()
         self._task: asyncio.Task[None] | None = None
         self._is_durable = False
         self._is_patient = True
@@ -62,12 +91,11 @@ class Writer:
     async def put(self, sql: str, row: Parameters, *, durable: bool = False) -> None:
         """Run ``sql`` for one row; return when it is committed.
 
-        ``sql`` takes a JSON array of rows (``FROM json_each(?)``) and runs once for all rows that wait.
-        So a batch enters SQLite once and not once for each row: every entry gives the interpreter away
-        and has to win it back from the event loop. Values are those of ``rows``.
+        All rows that wait for the same ``sql`` go in one call; its parameters are those of ``row``.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._rows.append(_Row(sql, row, durable, done))
+        self._waiting.rows.append(_Row(sql, row, done))
+        self._waiting.durable = self._waiting.durable or durable
         await self._committed(done)
 
     async def run(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
@@ -77,7 +105,8 @@ class Writer:
         and only that.
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
-        self._jobs.append(_Job(job, durable, done))
+        self._waiting.jobs.append(_Job(job, done))
+        self._waiting.durable = self._waiting.durable or durable
         return await self._committed(done)
 
     async def _committed(self, done: asyncio.Future[_T]) -> _T:
@@ -100,57 +129,57 @@ class Writer:
 
     async def _drain(self) -> None:
         try:
-            while self._rows or self._jobs:
-                rows, self._rows = self._rows, []
-                jobs, self._jobs = self._jobs, []
+            while self._waiting:
+                batch, self._waiting = self._waiting, _Batch()
                 try:
-                    await self._commit_somewhere(rows, jobs)
+                    await self._commit_somewhere(batch)
                 except Exception as error:
-                    for done in [*(row.done for row in rows), *(job.done for job in jobs)]:
-                        _settle(done, _translate(error))
+                    batch.settle(_translate(error))
                 else:
-                    for row in rows:
-                        _settle(row.done, None)
-                    for job in jobs:
-                        _settle(job.done, job.outcome)
+                    batch.settle(None)
         finally:
             self._task = None
 
-    async def _commit_somewhere(self, rows: Sequence[_Row], jobs: Sequence[_Job]) -> None:
-        durable = any(row.durable for row in rows) or any(job.durable for job in jobs)
-        if not durable and not self._quick.is_slow:
+    async def _commit_somewhere(self, batch: _Batch) -> None:
+        for _ in range(_TRIES):
+            quick = self._quick_for(batch)
+            if quick.is_slow:
+                break
             try:
-                self._quick.call(self._commit, rows, jobs, durable, False)
+                quick.call(self._commit, batch, False)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode not in _BUSY:
                     raise
             else:
                 return
-        await in_thread(self._thread, self._commit, rows, jobs, durable, True)
+            # Another process is writing, for some 100 us; what arrives meanwhile comes along.
+            await asyncio.sleep(0)
+            batch.add(self._waiting)
+            self._waiting = _Batch()
+        await self._quick_for(batch).run_in_thread(self._commit, batch, True)
 
-    def _commit(self, rows: Sequence[_Row], jobs: Sequence[_Job], durable: bool, patient: bool) -> None:
-        self._set_up(durable, patient)
-        batches: dict[str, list[Parameters]] = {}
-        for row in rows:
-            batches.setdefault(row.sql, []).append(row.values)
-        if len(batches) == 1 and not jobs:  # a statement by itself is a transaction
-            self._put(batches)
+    def _quick_for(self, batch: _Batch) -> Quick:
+        # Where a sync is nothing, making every commit durable costs less than going back and forth.
+        batch.durable = batch.durable or (self._is_durable and not self._quick_sync.is_slow)
+        return self._quick_sync if batch.durable else self._quick
+
+    def _commit(self, batch: _Batch, patient: bool) -> None:
+        self._set_up(batch.durable, patient)
+        if len(batch.rows) == 1 and not batch.jobs:  # a statement by itself is a transaction
+            self._connection.execute(batch.rows[0].sql, batch.rows[0].values)
             return
         try:
             # Jobs may read before they write, so they need the write lock from the start.
             self._connection.execute("BEGIN IMMEDIATE")
-            self._put(batches)
-            for job in jobs:
+            for sql, values in batch.by_statement().items():
+                self._connection.executemany(sql, values)
+            for job in batch.jobs:
                 self._run_job(job)
             self._connection.execute("COMMIT")
         except BaseException:
             with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
                 self._connection.execute("ROLLBACK")
             raise
-
-    def _put(self, batches: dict[str, list[Parameters]]) -> None:
-        for sql, values in batches.items():
-            self._connection.execute(sql, (json.dumps(values),))
 
     def _run_job(self, job: _Job) -> None:
         self._connection.execute("SAVEPOINT job")

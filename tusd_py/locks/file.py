@@ -14,7 +14,7 @@ import hashlib
 import os
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
@@ -57,24 +57,29 @@ class FileLocker(Locker):
         fd, self._fd = self._fd, -1
         os.close(fd)
 
-    def _unlock(self, upload_id: str) -> None:
-        if self._fd >= 0:
-            _unlock(self._fd, upload_id)
-
     def _asked(self, upload_id: str) -> None:
         holder = self._holders.get(upload_id)
         if holder is not None:
             holder.stop.request()
 
-    @asynccontextmanager
-    async def hold(
+    def hold(
         self,
         upload_id: str,
         stop: StopSignal,
         *,
         timeout_s: float,
         before_asking: Callable[[], Awaitable[object]] | None = None,
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
+        return _Hold(self, upload_id, stop, timeout_s, before_asking)
+
+    async def acquire(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        """Take the lock; see ``hold``, which lets go of it, too."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         if upload_id in self._holders:
             if before_asking is not None:
@@ -86,10 +91,15 @@ class FileLocker(Locker):
                 if before_asking is not None:
                     await before_asking()
                 await self._wait_for_other_processes(upload_id, deadline)
-            try:
-                yield
-            finally:
-                self._unlock(upload_id)
+        except BaseException:
+            self._leave(upload_id)
+            raise
+
+    def release(self, upload_id: str) -> None:
+        """Let go of a lock and wake those of this process who wait for it."""
+        try:
+            if self._fd >= 0:
+                _unlock(self._fd, upload_id)
         finally:
             self._leave(upload_id)
 
@@ -102,8 +112,7 @@ class FileLocker(Locker):
         try:
             yield True
         finally:
-            self._unlock(upload_id)
-            self._leave(upload_id)
+            self.release(upload_id)
 
     def _leave(self, upload_id: str) -> None:
         holder = self._holders.pop(upload_id)
@@ -131,6 +140,30 @@ class FileLocker(Locker):
                 self._inbox.ask_others(upload_id)
                 ask_at = now + _ASK_AGAIN_S
             await asyncio.sleep(_POLL_S)
+
+
+class _Hold:
+    """A lock as a context; a class, because every request has one and a generator costs twice as much."""
+
+    __slots__ = ("_arguments", "_locker", "_upload_id")
+
+    def __init__(
+        self,
+        locker: FileLocker,
+        upload_id: str,
+        stop: StopSignal,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        self._locker = locker
+        self._upload_id = upload_id
+        self._arguments = (stop, timeout_s, before_asking)
+
+    async def __aenter__(self) -> None:
+        await self._locker.acquire(self._upload_id, *self._arguments)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locker.release(self._upload_id)
 
 
 def _start(upload_id: str) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -27,8 +28,13 @@ def is_upload_id(text: str) -> bool:
 
 
 def new_upload_id() -> str:
-    """Return 128 random bits as 32 lower-case hexadecimal digits, the form of tusd's ids."""
-    return secrets.token_hex(16)
+    """Return an id in the form of tusd's: 32 lower-case hexadecimal digits.
+
+    The first twelve are milliseconds since 1970, so that uploads which are made one after the other lie
+    side by side in the catalog, in one page to be read and written and not in one each. The other 80
+    bits are random: nobody guesses them.
+    """
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
 def new_uuid() -> str:

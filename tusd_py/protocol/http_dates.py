@@ -9,6 +9,7 @@ import math
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
+from functools import lru_cache
 from typing import Final
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -77,6 +78,11 @@ def format_http_date(at: float) -> str:
     Spec: RFC 9110, Date/Time Formats ("a sender MUST generate" this form).
     """
     try:
-        return formatdate(math.floor(at), usegmt=True)
+        return _imf_fixdate(math.floor(at))
     except (OverflowError, ValueError, OSError) as problem:
         raise ValueError(f"no HTTP date for {at!r} seconds") from problem
+
+
+@lru_cache(maxsize=256)  # uploads that are made in the same second expire in the same one
+def _imf_fixdate(second: int) -> str:
+    return formatdate(second, usegmt=True)

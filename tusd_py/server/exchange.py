@@ -253,10 +253,12 @@ class Exchange:
         return Received(intake.offset - offset, ended)
 
     def _second_descriptor(self, limit: int) -> socket.socket | None:
-        """Return the socket, if more is wanted from it than has arrived and it can be read directly."""
+        """Return the socket, if much more is wanted from it than has arrived and it can be read directly."""
         inbox = self.inbox
         left = inbox.framing.left
-        if left is None or limit <= inbox.buffered or inbox.ended is not None or self._wire.tls:
+        if left is None or left <= slow_body.SMALL or limit <= inbox.buffered:
+            return None
+        if inbox.ended is not None or self._wire.tls:
             return None
         try:
             return self._wire.dup()

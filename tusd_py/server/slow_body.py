@@ -15,7 +15,7 @@ from tusd_py.writing import write_pieces
 from .inbox import WRITING_BACKLOG, Inbox
 from .pool import Pool
 
-_SMALL = 64 * 1024  # bytes that are written in less time than a trip to a thread takes
+SMALL = 64 * 1024  # bytes that are written in less time than a trip to a thread takes
 
 
 async def receive(
@@ -29,7 +29,7 @@ async def receive(
     while True:
         pieces = inbox.take(limit - count)
         if pieces:
-            is_small = sum(map(len, pieces)) <= _SMALL
+            is_small = sum(map(len, pieces)) <= SMALL
             write = pool.run_quick if is_small else pool.run
             count += await write(write_pieces, fd, pieces, offset + count, hashes)
         elif count == limit and (inbox.buffered or inbox.framing.left):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -42,15 +42,32 @@ class Progress:
     reply: HookReply | None = None
 
 
-@contextmanager
-def full_medium_refused() -> Iterator[None]:
+class full_medium_refused:
     """Turn the system's ways to say that there is no space into StorageFull."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _FULL:
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Translate what was raised, if it is that."""
+        if isinstance(error, OSError) and error.errno in _FULL:
             raise StorageFull from error
-        raise
+
+
+class given_up_on_error:
+    """Give up an upload that was just made when what follows fails in any way; hold its lock."""
+
+    def __init__(self, core: Core, upload: Upload) -> None:
+        self._core = core
+        self._upload = upload
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Free what was taken, if anything was raised."""
+        if error is not None:
+            await self._core.give_up(self._upload)
 
 
 def is_filled(upload: Upload, offset: int) -> bool:
@@ -164,7 +181,7 @@ class Core:
         )
         reply = await self.hooks.finishing(done, request)
         filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
-        observe.log("UploadFinished", id=upload.id, size=upload.length)
+        observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
         for final_id in filled:
             try:
                 await self.settle(final_id, request)
@@ -198,14 +215,9 @@ class Core:
         stored = await self.store.size(upload.id)
         return stored is not None and upload.offset(stored) == upload.length
 
-    @asynccontextmanager
-    async def given_up_on_error(self, upload: Upload) -> AsyncIterator[None]:
-        """Give up an upload that was just made when what follows fails in any way; hold its lock."""
-        try:
-            yield
-        except BaseException:
-            await self.give_up(upload)
-            raise
+    def given_up_on_error(self, upload: Upload) -> given_up_on_error:
+        """Give up ``upload``, which was just made, when what follows fails in any way; hold its lock."""
+        return given_up_on_error(self, upload)
 
     async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
         """Free everything that only this upload uses; the caller holds its lock.

@@ -113,12 +113,14 @@ class Uploads:
             UploadNotFound, UploadExpired; UploadLocked when somebody is just finishing it.
         """
         upload = await self._find(upload_id, caller)
-        if await self._core.is_full(upload):
+        offset = await self._core.offset(upload)
+        # Of a final the offset does not say it: that is 0 until it is finished.
+        if (offset == upload.length or upload.kind is UploadKind.FINAL) and await self._core.is_full(upload):
             settled = await self._core.settle(upload_id, caller.request)
             if settled is None:
                 raise UploadNotFound
-            upload = settled
-        return Progress(upload, await self._core.offset(upload))
+            return Progress(settled, await self._core.offset(settled))
+        return Progress(upload, offset)
 
     async def _find(self, upload_id: str, caller: Caller) -> Upload:
         try:

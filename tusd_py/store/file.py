@@ -19,13 +19,14 @@ from typing import TypeVar
 from tusd_py.config import Preallocate
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
-from tusd_py.quick import Quick, in_thread
+from tusd_py.quick import EarnedQuick, Quick, in_thread
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
 from tusd_py.store.space import copy, link, move, reserve
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
+_SMALL = 256 << 10  # bytes; the medium's speed decides where such a file is synced, not its size
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
@@ -38,6 +39,7 @@ class FileStore(DataStore):
         # For what may take long: syncing, freeing the blocks of a large file, reading one.
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
         self._quick = Quick(self._threads)
+        self._quick_sync = EarnedQuick(self._threads)
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/{name}"
@@ -55,7 +57,7 @@ class FileStore(DataStore):
         path = self._path(upload.id)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _OPEN, self._file_mode))
         try:
-            self._export(upload, ())
+            self._write_export(upload, (), f"{path}.info")
         except OSError:
             with suppress(OSError):
                 os.unlink(path)
@@ -65,23 +67,30 @@ class FileStore(DataStore):
         await self._quick.run(self._export, upload, chunks)
 
     def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
-        path = self._path(upload.id)
-        info_path = f"{path}.info"
-        data = format_info(upload, chunks, data_path=path, info_path=info_path)
         # One writer at a time holds the upload's lock, so the temporary name is never shared.
         temporary = f"{self._directory}/.{upload.id}.info.new"
-        flags = os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN
+        self._write_export(upload, chunks, temporary)
         try:
-            fd = os.open(temporary, flags, self._file_mode)
+            os.rename(temporary, f"{self._path(upload.id)}.info")
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def _write_export(self, upload: Upload, chunks: Sequence[UploadChunk], target: str) -> None:
+        """Write the export to the path ``target``; on failure nothing is left there."""
+        path = self._path(upload.id)
+        data = format_info(upload, chunks, data_path=path, info_path=f"{path}.info")
+        try:
+            fd = os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN, self._file_mode)
             try:
                 if os.write(fd, data) != len(data):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             finally:
                 os.close(fd)
-            os.rename(temporary, info_path)
         except OSError:
             with suppress(OSError):
-                os.unlink(temporary)
+                os.unlink(target)
             raise
 
     async def size(self, name: str) -> int | None:
@@ -161,7 +170,11 @@ class FileStore(DataStore):
                 left -= count
 
     async def sync(self, name: str) -> None:
-        await self._in_thread(self._sync, name)
+        size = os.stat(self._path(name)).st_size
+        if size <= _SMALL:
+            await self._quick_sync.run(self._sync, name)
+        else:
+            await self._in_thread(self._sync, name)
 
     def _sync(self, name: str) -> None:
         for path, flags in ((self._path(name), os.O_WRONLY), (self._directory, os.O_RDONLY | os.O_DIRECTORY)):
