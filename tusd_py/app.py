@@ -59,8 +59,7 @@ class Backends:
         self.locker = locker
         self._stack = AsyncExitStack()
         store = FileStore(config.upload_dir, file_mode=config.file_mode)
-        ranges = SqliteRanges(catalog.reader, catalog.writer)
-        artifacts = SqliteArtifacts(catalog.reader, catalog.writer)
+        ranges, artifacts = SqliteRanges(catalog), SqliteArtifacts(catalog)
         self.core = Core(config, catalog, store, locker, CallableHooks(config), ranges, artifacts)
         self.sweeper = Sweeper(self.core)
         self.liveness = Liveness(locker, ranges, worker)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import suppress
 from typing import Final
 
 #: Statements that lead from version n (index) to n + 1.
@@ -111,4 +113,47 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         END
         """,
     ),
+    (
+        # Lists: in the order of their pages, with every column that a filter names, so that counting and
+        # skipping read nothing else. What changes with every PATCH (expires_at) is left out on purpose.
+        "CREATE INDEX uploads_listing ON uploads (user, created_at, id, kind, length, state)",
+        "CREATE INDEX artifacts_listing ON artifacts (user, created_at, id, is_ready)",
+        "CREATE INDEX artifacts_pending ON artifacts (sha256) WHERE NOT is_ready",
+    ),
 )
+
+#: An index over many rows takes its time, and the other workers that start meanwhile wait for it.
+_MIGRATION_TIMEOUT_MS: Final = 600_000
+
+
+def migrate(connection: sqlite3.Connection) -> bool:
+    """Bring the tables up to date; return whether there were none before.
+
+    Raises ValueError: They were made by a newer version of this program.
+    """
+    # Nothing is written when nothing is to be done: a full disk must not keep a server from starting.
+    if _version(connection) == len(MIGRATIONS):
+        return False
+    ((timeout_ms,),) = connection.execute("PRAGMA busy_timeout").fetchall()
+    connection.execute(f"PRAGMA busy_timeout = {_MIGRATION_TIMEOUT_MS}")
+    connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
+    try:
+        version = _version(connection)
+        if version > len(MIGRATIONS):
+            raise ValueError("the catalog was made by a newer version of tusd-py")
+        for migration in MIGRATIONS[version:]:
+            for statement in migration:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):  # SQLite may have rolled back by itself
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
+    return version == 0
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+    return int(version)

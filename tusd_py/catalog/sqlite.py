@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from tusd_py.catalog.base import Catalog
+from tusd_py.catalog.lister import Lister
 from tusd_py.catalog.rows import (
     CHUNK_COLUMNS,
     COLUMNS,
@@ -19,7 +21,7 @@ from tusd_py.catalog.rows import (
     upload_of,
     upload_row,
 )
-from tusd_py.catalog.schema import MIGRATIONS
+from tusd_py.catalog.schema import migrate
 from tusd_py.catalog.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
@@ -55,12 +57,13 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer, *, is_new: bool) -> None:
+    def __init__(self, reader: sqlite3.Connection, writer: Writer, lister: Lister, *, is_new: bool) -> None:
         self._is_new = is_new
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
-        # and a visit to a thread costs several times as much. Sweeps read in the writer's thread instead.
+        # and a visit to a thread costs several times as much. What reads many rows is the lister's.
         self._reader = self.reader = reader
         self._writer = self.writer = writer
+        self._lister = self.lister = lister
 
     @property
     def is_new(self) -> bool:
@@ -70,7 +73,7 @@ class SqliteCatalog(Catalog):
         return self._reader.execute(sql, parameters).fetchall()
 
     async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        return await self._writer.run(lambda connection: connection.execute(sql, parameters).fetchall())
+        return await self._lister.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def get(self, upload_id: str) -> Upload | None:
         rows = self._rows(_GET, upload_id)
@@ -189,6 +192,7 @@ class SqliteCatalog(Catalog):
 
     async def close(self) -> None:
         await self._writer.close()
+        await self._lister.close()
         self._reader.close()
 
 
@@ -247,14 +251,13 @@ async def open_catalog(file: Path) -> SqliteCatalog:
 
 
 def _open(file: Path) -> SqliteCatalog:
-    writer = _connect(file)
-    try:
-        is_new = _migrate(writer)
-        reader = _connect(file)
-    except BaseException:
-        writer.close()
-        raise
-    return SqliteCatalog(reader, Writer(writer), is_new=is_new)
+    with ExitStack() as stack:
+        writer = stack.enter_context(closing(_connect(file)))
+        is_new = migrate(writer)
+        reader = stack.enter_context(closing(_connect(file)))
+        lister = stack.enter_context(closing(_connect(file)))
+        stack.pop_all()
+    return SqliteCatalog(reader, Writer(writer), Lister(lister), is_new=is_new)
 
 
 def _connect(file: Path) -> sqlite3.Connection:
@@ -267,21 +270,3 @@ def _connect(file: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _migrate(connection: sqlite3.Connection) -> bool:
-    """Bring the tables up to date; return whether there were none before."""
-    connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
-    try:
-        ((version,),) = connection.execute("PRAGMA user_version").fetchall()
-        if version > len(MIGRATIONS):
-            raise ValueError("the catalog was made by a newer version of tusd-py")
-        for migration in MIGRATIONS[version:]:
-            for statement in migration:
-                connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    return bool(version == 0)

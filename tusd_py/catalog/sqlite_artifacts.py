@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tusd_py.catalog.artifacts import ArtifactCatalog
-from tusd_py.catalog.writer import Writer
+from tusd_py.catalog.listing import artifacts_listing
+from tusd_py.catalog.sqlite import SqliteCatalog
 from tusd_py.model.ranges import Artifact
 
 _COLUMNS: Final = "id, sha256, size, user, upload_id, created_at, is_ready"
@@ -17,9 +18,10 @@ _SELECT: Final = f"SELECT {_COLUMNS} FROM artifacts"  # noqa: S608
 class SqliteArtifacts(ArtifactCatalog):
     """See ArtifactCatalog. Shares the connections of a SqliteCatalog."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, catalog: SqliteCatalog) -> None:
+        self._reader = catalog.reader
+        self._writer = catalog.writer
+        self._lister = catalog.lister
 
     async def _run(self, sql: str, artifact_id: str) -> None:
         def job(connection: sqlite3.Connection) -> None:
@@ -81,21 +83,14 @@ class SqliteArtifacts(ArtifactCatalog):
     async def list_artifacts(
         self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
     ) -> tuple[int, list[Artifact]]:
-        where = "is_ready AND (user = ? OR (? AND user = '')) AND ifnull(sha256 = ?, 1)"
-        wanted = (user, of_nobody, sha256)
+        listing = artifacts_listing(user, of_nobody=of_nobody, sha256=sha256, columns=_COLUMNS)
 
         def job(connection: sqlite3.Connection) -> tuple[int, list[Artifact]]:
-            ((count,),) = connection.execute(
-                f"SELECT count(*) FROM artifacts WHERE {where}",  # noqa: S608
-                wanted,
-            )
-            rows = connection.execute(
-                f"{_SELECT} WHERE {where} ORDER BY created_at, id LIMIT ? OFFSET ?",
-                (*wanted, limit, offset),
-            )
+            ((count,),) = connection.execute(listing.count, listing.parameters)
+            rows = connection.execute(listing.page, (*listing.parameters, limit, offset))
             return count, [_artifact(row) for row in rows]
 
-        return await self._writer.run(job)
+        return await self._lister.run(job)
 
 
 def _artifact(row: Sequence[Any]) -> Artifact:

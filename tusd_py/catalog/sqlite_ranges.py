@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from tusd_py.catalog.claims import (
     INSERT,
@@ -21,9 +21,10 @@ from tusd_py.catalog.claims import (
     make_missing,
     missing_ranges,
 )
+from tusd_py.catalog.listing import uploads_listing
 from tusd_py.catalog.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
 from tusd_py.catalog.rows import COLUMNS, upload_of, upload_row
-from tusd_py.catalog.writer import Writer
+from tusd_py.catalog.sqlite import SqliteCatalog
 from tusd_py.chunk_errors import ChunkNotFound
 from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.errors import UploadNotFound
@@ -36,9 +37,10 @@ _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({', '.join('?'
 class SqliteRanges(RangeCatalog):
     """See RangeCatalog. Shares the connections of a SqliteCatalog."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer) -> None:
-        self._reader = reader
-        self._writer = writer
+    def __init__(self, catalog: SqliteCatalog) -> None:
+        self._reader = catalog.reader
+        self._writer = catalog.writer
+        self._lister = catalog.lister
 
     async def insert_session(
         self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
@@ -225,36 +227,17 @@ class SqliteRanges(RangeCatalog):
         return _find_key(self._reader, user, key)
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
+        listing = uploads_listing(wanted)
+
         def job(connection: sqlite3.Connection) -> tuple[int, list[Upload]]:
-            where, parameters = _conditions(wanted)
-            ((count,),) = connection.execute(f"SELECT count(*) FROM uploads WHERE {where}", parameters)  # noqa: S608
-            rows = connection.execute(
-                f"SELECT {COLUMNS} FROM uploads WHERE {where} ORDER BY created_at, id LIMIT ? OFFSET ?",  # noqa: S608
-                (*parameters, wanted.limit, wanted.offset),
-            )
+            ((count,),) = connection.execute(listing.count, listing.parameters)
+            rows = connection.execute(listing.page, (*listing.parameters, wanted.limit, wanted.offset))
             return count, [upload_of(row) for row in rows]
 
-        return await self._writer.run(job)
+        return await self._lister.run(job)
 
 
 def _find_key(connection: sqlite3.Connection, user: str | None, key: str) -> str | None:
     sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
     row = connection.execute(sql, (user or "", key)).fetchone()
     return None if row is None else str(row[0])
-
-
-def _conditions(wanted: Filter) -> tuple[str, list[Any]]:
-    terms: list[tuple[str, list[Any]]] = [
-        ("(user = ? OR (? AND user IS NULL))", [wanted.user, wanted.of_nobody])
-    ]
-    if wanted.state is not None:
-        terms.append(("state = ?", [wanted.state]))
-    if wanted.kinds is not None:
-        terms.append((f"kind IN ({','.join('?' * len(wanted.kinds))})", list(wanted.kinds)))
-    if wanted.size is not None:
-        terms.append(("length = ?", [wanted.size]))
-    if wanted.expired_by is not None:
-        terms.append(("(state = 'expired' OR expires_at <= ?)", [wanted.expired_by]))
-    if wanted.alive_at is not None:
-        terms.append(("state != 'expired' AND (expires_at IS NULL OR expires_at > ?)", [wanted.alive_at]))
-    return " AND ".join(term for term, _ in terms), [each for _, values in terms for each in values]
