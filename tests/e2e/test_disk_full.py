@@ -6,16 +6,19 @@ any file the server may write (which the kernel reports as EFBIG), which needs n
 
 import os
 import resource
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 
+from tests.e2e.test_sweep_command import sweep
 from tests.support.fixtures import Serve
 from tests.support.server import Server
-from tests.support.tus import MIB, Tus, id_of, payload
+from tests.support.tus import MIB, Tus, id_of, payload, sha256
 
 ROOM = 8 * MIB
 SIZE = 12 * MIB
@@ -28,6 +31,9 @@ class Disk(Protocol):
 
     def shrink(self, room: int) -> None:
         """Leave about ``room`` bytes."""
+
+    def fill(self) -> None:
+        """Leave nothing: neither the catalog nor anything else can grow."""
 
     def grow(self) -> None:
         """Leave enough for everything."""
@@ -47,6 +53,9 @@ class SmallTmpfs:
         with self._ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, taken)
 
+    def fill(self) -> None:
+        self.shrink(0)
+
     def grow(self) -> None:
         self._ballast.unlink(missing_ok=True)
 
@@ -59,6 +68,10 @@ class SmallFiles:
 
     def shrink(self, room: int) -> None:
         resource.prlimit(self.server.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+
+    def fill(self) -> None:
+        files = (self.server.upload_dir / ".tusd-py").glob("catalog.sqlite3*")
+        self.shrink(max(file.stat().st_size for file in files))
 
     def grow(self) -> None:
         limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
@@ -152,3 +165,115 @@ def test_creation_with_upload_onto_a_full_disk_is_no_success(disk: Disk) -> None
         disk.grow()
         url = tus.create(SIZE, data)
         assert tus.get(url).content == data
+
+
+def rows(disk: Disk, table: str) -> int:
+    """How many rows a table of the catalog has."""
+    connection = sqlite3.connect(disk.server.upload_dir / ".tusd-py/catalog.sqlite3", timeout=10)
+    try:
+        ((count,),) = connection.execute(f"SELECT count(*) FROM {table}").fetchall()  # noqa: S608
+    finally:
+        connection.close()
+    return int(count)
+
+
+def files(disk: Disk) -> list[str]:
+    """Names of all files of uploads."""
+    return sorted(path.name for path in disk.server.upload_dir.iterdir() if path.name != ".tusd-py")
+
+
+def change(disk: Disk, statement: str, *lines: tuple[object, ...]) -> None:
+    """Change the catalog behind the server's back."""
+    connection = sqlite3.connect(disk.server.upload_dir / ".tusd-py/catalog.sqlite3", timeout=10)
+    try:
+        with connection:
+            connection.executemany(statement, lines or [()])
+    finally:
+        connection.close()
+
+
+def test_whoever_deletes_makes_room_on_a_full_disk(disk: Disk) -> None:
+    """SQLite writes to its log even to forget a row; whatever kind of upload it is."""
+    data = payload(MIB, seed=63)
+    with Tus(disk.server.url) as tus:
+        begun, done = tus.create(MIB, data[:1000]), tus.create(MIB, data)
+        partial = tus.create(MIB, data, Upload_Concat="partial")
+        reply = tus.post(None, Upload_Concat=f"final;{partial}")
+        assert reply.status_code == 201
+        final = reply.headers["Location"]
+        disk.fill()
+        for url in (begun, done, partial, final):
+            assert tus.http.delete(url).status_code == 204
+            assert tus.head(url).status_code == 404
+        assert files(disk) == []
+        disk.grow()
+        assert (rows(disk, "uploads"), rows(disk, "chunks"), rows(disk, "leftovers")) == (0, 0, 0)
+        tus.finish(tus.create(3), b"abc")
+
+
+def test_many_deletions_of_next_to_nothing_on_a_full_disk(disk: Disk) -> None:
+    """Each needs more room than it makes; the log is written again and again in the same place."""
+    with Tus(disk.server.url) as tus:
+        urls = [tus.create(1, b"x") for _ in range(300)]
+        disk.fill()
+        assert {tus.http.delete(url).status_code for url in urls} == {204}
+        assert files(disk) == []
+        assert rows(disk, "uploads") == 0
+
+
+def test_a_session_of_many_chunks_is_deleted_on_a_full_disk(disk: Disk) -> None:
+    """As many as the default allows: two MiB of log."""
+    if not isinstance(disk, SmallTmpfs):
+        pytest.skip("what is kept aside does not help against a limit on one file")
+    base = httpx.URL(disk.server.url).join("/uploads/")
+    upload = httpx.post(base, json={"size": 10_000}).json()
+    insert = (
+        "INSERT INTO ranges (upload_id, offset, size, state, id, sha256, created_at)"
+        " VALUES (?, ?, 1, 'received', ?, ?, 0)"
+    )
+    change(disk, insert, *((upload["id"], n, f"{n:036}", f"{n:064}") for n in range(10_000)))
+    disk.fill()
+    assert httpx.delete(base.join(upload["href"])).status_code == 204
+    assert (files(disk), rows(disk, "ranges")) == ([], 0)
+
+
+def test_an_artifact_is_deleted_on_a_full_disk(disk: Disk) -> None:
+    base, data = httpx.URL(disk.server.url), payload(MIB, seed=64)
+    made = httpx.post(base.join("/artifacts/"), files={"file": ("a", data)})
+    assert made.status_code == 201
+    folder = disk.server.upload_dir / ".tusd-py/artifacts"
+    assert [path.name for path in folder.iterdir()] == [sha256(data)]
+    disk.fill()
+    assert httpx.delete(base.join(made.json()["href"])).status_code == 204
+    assert list(folder.iterdir()) == []
+    assert rows(disk, "artifacts") == 0
+
+
+def test_what_expired_goes_from_a_full_disk(disk: Disk) -> None:
+    """By a process of its own, which has to open the catalog first."""
+    with Tus(disk.server.url) as tus:
+        urls = [tus.create(MIB, payload(1000)) for _ in range(3)]
+        change(disk, "UPDATE uploads SET expires_at = 1")
+        disk.fill()
+        done = sweep(disk.server.upload_dir)
+        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        assert files(disk) == []
+        assert {tus.head(url).status_code for url in urls} == {410}
+
+
+@pytest.mark.parametrize("end", ["stopped", "killed"])
+def test_a_server_starts_on_a_full_disk_and_deletes(disk: Disk, end: str) -> None:
+    data = payload(MIB, seed=65)
+    with Tus(disk.server.url) as tus:
+        url, kept = tus.create(MIB, data), tus.create(MIB, data)
+    if end == "stopped":
+        disk.server.stop()
+    else:
+        disk.server.kill()
+    if isinstance(disk, SmallTmpfs):
+        disk.fill()
+    disk.server.restart()
+    with Tus(disk.server.url) as tus:
+        assert tus.get(kept).content == data
+        assert tus.delete(url).status_code == 204
+        assert files(disk) == [id_of(kept), f"{id_of(kept)}.info"]

@@ -24,7 +24,10 @@ class ArtifactCatalog(Protocol):
         """Whether some artifact of that content, of any user, is ready."""
 
     async def set_pending(self, artifact: Artifact) -> None:
-        """Say that the file of an artifact is about to go, unless others of the same content need it."""
+        """Say that the file of an artifact is about to go, unless others of the same content need it.
+
+        Works on a full medium, as ``delete`` does; see ``Catalog.keep_room``.
+        """
 
     async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
         """Say that the file is in its place, and that ``upload_id`` went into the artifact."""

@@ -70,6 +70,8 @@ class Catalog(Protocol):
     async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
         """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
 
+        Works on a full medium, too, see ``keep_room``.
+
         Returns:
             Names of the data files that nothing refers to any more. They stay on the list of
             leftovers until ``forget_leftover``, so that a crash in between loses no file to oblivion.
@@ -86,6 +88,12 @@ class Catalog(Protocol):
 
     async def forget_leftover(self, name: str) -> None:
         """Say that the files of a leftover are removed."""
+
+    async def keep_room(self) -> None:
+        """Keep some space aside, if there is enough: ``release`` works on a full medium as long as it lasts.
+
+        Fine when it cannot be had.
+        """
 
     async def expired(self, now: float, *, limit: int) -> list[str]:
         """Return at most ``limit`` ids that expired by ``now``, oldest first, tombstones included."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tusd_py.catalog.ballast import Ballast
 from tusd_py.catalog.base import Catalog
 from tusd_py.catalog.lister import Lister
 from tusd_py.catalog.rows import (
@@ -57,13 +58,16 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer, lister: Lister, *, is_new: bool) -> None:
+    def __init__(
+        self, reader: sqlite3.Connection, writer: Writer, lister: Lister, ballast: Ballast, *, is_new: bool
+    ) -> None:
         self._is_new = is_new
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
         # and a visit to a thread costs several times as much. What reads many rows is the lister's.
         self._reader = self.reader = reader
         self._writer = self.writer = writer
         self._lister = self.lister = lister
+        self._ballast = self.ballast = ballast
 
     @property
     def is_new(self) -> bool:
@@ -160,7 +164,7 @@ class SqliteCatalog(Catalog):
             names = {upload_id, *(row[0] for row in rows)}
             return [name for name in names if _is_removable(connection, name)]
 
-        return await self._writer.run(job, durable=True)
+        return await self._ballast.insist(lambda: self._writer.run(job, durable=True))
 
     async def is_leftover(self, name: str) -> bool:
         return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
@@ -173,7 +177,11 @@ class SqliteCatalog(Catalog):
         return [row[0] for row in rows]
 
     async def forget_leftover(self, name: str) -> None:
-        await self._writer.put(_FORGET, (name,))
+        await self._ballast.insist(lambda: self._writer.put(_FORGET, (name,)))
+        await self._ballast.refill_if_short()
+
+    async def keep_room(self) -> None:
+        await asyncio.to_thread(self._ballast.refill)
 
     async def expired(self, now: float, *, limit: int) -> list[str]:
         rows = await self._rows_in_thread(
@@ -251,13 +259,20 @@ async def open_catalog(file: Path) -> SqliteCatalog:
 
 
 def _open(file: Path) -> SqliteCatalog:
+    ballast = Ballast(file)
+    catalog = ballast.insist_at_once(lambda: _open_with(file, ballast))
+    ballast.refill()
+    return catalog
+
+
+def _open_with(file: Path, ballast: Ballast) -> SqliteCatalog:
     with ExitStack() as stack:
         writer = stack.enter_context(closing(_connect(file)))
         is_new = migrate(writer)
         reader = stack.enter_context(closing(_connect(file)))
         lister = stack.enter_context(closing(_connect(file)))
         stack.pop_all()
-    return SqliteCatalog(reader, Writer(writer), Lister(lister), is_new=is_new)
+    return SqliteCatalog(reader, Writer(writer), Lister(lister), ballast, is_new=is_new)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

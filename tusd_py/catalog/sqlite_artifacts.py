@@ -22,12 +22,15 @@ class SqliteArtifacts(ArtifactCatalog):
         self._reader = catalog.reader
         self._writer = catalog.writer
         self._lister = catalog.lister
+        self._ballast = catalog.ballast
 
     async def _run(self, sql: str, artifact_id: str) -> None:
+        """Take a step of a deletion, on a full medium, too."""
+
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(sql, (artifact_id,))
 
-        await self._writer.run(job, durable=True)
+        await self._ballast.insist(lambda: self._writer.run(job, durable=True))
 
     async def get(self, artifact_id: str) -> Artifact | None:
         rows = self._reader.execute(f"{_SELECT} WHERE id = ? AND is_ready", (artifact_id,))
@@ -71,6 +74,7 @@ class SqliteArtifacts(ArtifactCatalog):
 
     async def delete(self, artifact: Artifact) -> None:
         await self._run("DELETE FROM artifacts WHERE id = ?", artifact.id)
+        await self._ballast.refill_if_short()
 
     async def pending(self) -> list[Artifact]:
         return [_artifact(row) for row in self._reader.execute(f"{_SELECT} WHERE NOT is_ready")]

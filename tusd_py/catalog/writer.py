@@ -134,7 +134,7 @@ class Writer:
                 try:
                     await self._commit_somewhere(batch)
                 except Exception as error:
-                    batch.settle(_translate(error))
+                    batch.settle(translate(error))
                 else:
                     batch.settle(None)
         finally:
@@ -186,9 +186,10 @@ class Writer:
         try:
             job.outcome = job.run(self._connection)
         except Exception as error:
-            # Fails, too, when SQLite gave the whole transaction up; then all jobs share the fault.
+            if not self._connection.in_transaction:
+                raise  # SQLite gave the whole transaction up (a full disk): all jobs share the fault
             self._connection.execute("ROLLBACK TO job")
-            job.outcome = _translate(error)
+            job.outcome = translate(error)
         self._connection.execute("RELEASE job")
 
     def _set_up(self, durable: bool, patient: bool) -> None:
@@ -204,7 +205,7 @@ class Writer:
             self._is_patient = patient
 
 
-def _translate(error: Exception) -> Exception:
+def translate(error: Exception) -> Exception:
     """Turn SQLite's ways to say that there is no space into StorageFull.
 
     Only ENOSPC has a code of its own; a quota and a limit on file sizes come as a failed write.

@@ -50,6 +50,7 @@ class Sweeper:
             if is_held:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
+                await self._core.catalog.keep_room()
         return swept
 
     async def recover(self) -> Swept:
