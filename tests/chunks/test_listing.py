@@ -69,7 +69,7 @@ def test_r15_creation_can_be_repeated(serve: Callable[..., Service]) -> None:
     assert made.json()["id"] == again.json()["id"]
     assert made.headers["location"] == again.headers["location"] == server.url + made.json()["href"]
     problem(api.http.post("/uploads/", json={"size": 11}, headers=headers), "invalid-field", 400)
-    assert server.files() == {made.json()["id"]}
+    assert server.files() == {made.json()["id"], f".{made.json()['id']}.session"}
     api.http.delete(made.json()["href"])
     assert api.http.post("/uploads/", json={"size": 11}, headers=headers).status_code == 201
 
@@ -122,4 +122,4 @@ def test_limits(serve: Callable[..., Service]) -> None:
     upload = api.create(1000)
     assert upload["advised_chunk_size"] == 50
     assert problem(api.put(upload, 0, b"x" * 101), "chunk-too-large", 413)["max"] == 100
-    assert server.files() == {upload["id"]}
+    assert server.files() == {upload["id"], f".{upload['id']}.session"}

@@ -95,4 +95,4 @@ async def test_what_an_application_says(tmp_path: Path) -> None:
         assert reply.status_code == 201
         reply = await client.put(reply.json()["href"], content=b"1234", headers=content_range(0, 4))
         assert reply.status_code == 200
-    assert len([path for path in tmp_path.iterdir() if path.name != ".tusd-py"]) == 1
+    assert len([path for path in tmp_path.iterdir() if not path.name.startswith(".")]) == 1

@@ -114,6 +114,22 @@ async def test_what_tusd_left(tmp_path: Path) -> None:
         assert (await tus.get(url)).content == b"hello world"
 
 
+async def test_no_hook_runs_for_what_is_taken_over_complete(tmp_path: Path) -> None:
+    """It ran when the upload was finished; nobody can tell the one for which it did not."""
+    finishes = Finishes()
+    async with running(tmp_path, on_upload_finish=finishes) as tus:
+        url, begun = await tus.create(5, b"hello"), await tus.create(5, b"hell")
+    assert finishes == [(id_of(url), 5)]
+    tus.lose_catalog()
+    async with running(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02) as tus:
+        await asyncio.sleep(0.1)
+        assert await tus.offset(url) == 5
+        assert (await tus.get(url)).content == b"hello"
+        assert tus.sql("SELECT state FROM uploads ORDER BY state") == [("complete",), ("open",)]
+        assert (await tus.patch(begun, 4, b"o")).status_code == 204
+        assert finishes == [(id_of(url), 5), (id_of(begun), 5)]
+
+
 async def test_bytes_that_were_never_verified(tmp_path: Path) -> None:
     """The process died in a PATCH with a checksum: its bytes do not count, and the next PATCH drops them."""
     async with running(tmp_path) as tus:

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -242,6 +243,85 @@ async def test_our_own_upload_comes_back(store: FileStore) -> None:
     upload = (await adopted(store)).upload
     assert (upload.length, upload.user, upload.metadata) == (5, "ann", metadata)
     assert upload.state is UploadState.OPEN
+
+
+SESSION = Upload(id=ID, kind=UploadKind.SESSION, length=5, user="ann", created_at=1.0, prefix=0)
+CONVERTED = Upload(
+    id=ID, kind=UploadKind.PARTIAL, length=5, concat_header="partial", created_at=1.0, prefix=3
+)
+
+
+async def leave_ranged(store: FileStore, upload: Upload) -> None:
+    """Leave an upload whose file has its full size, whatever of it was received."""
+    await store.export(upload)
+    await store.allocate(ID, 5, how="full", min_free=0)
+
+
+@pytest.mark.parametrize("upload", [SESSION, CONVERTED], ids=["session", "begun by tus"])
+async def test_what_is_kept_as_ranges_comes_back_without_any(store: FileStore, upload: Upload) -> None:
+    """Its file has all of its bytes from the start; which of them came only the catalog knew."""
+    await leave_ranged(store, upload)
+    found = (await adopted(store)).upload
+    assert (found.kind, found.state, found.length) == (upload.kind, UploadState.OPEN, 5)
+    assert (found.user, found.concat_header) == (upload.user, upload.concat_header)
+    assert found.prefix == 0
+    assert await store.exported() == [ID]
+
+
+async def test_no_other_program_takes_ranges_for_a_whole(store: FileStore, directory: Path) -> None:
+    """tusd believes the size of the file beside an ``.info``."""
+    await store.create(Upload(id=ID, length=5, created_at=1.0))
+    assert (directory / f"{ID}.info").exists()
+    await leave_ranged(store, CONVERTED)
+    assert not (directory / f"{ID}.info").exists()
+
+
+@pytest.mark.parametrize("size", [0, 20, 10_000])
+async def test_a_crash_between_the_two_exports(store: FileStore, directory: Path, size: int) -> None:
+    """Where there are both nothing is believed that may be wrong; a torn one is no reason to."""
+    await leave_ranged(store, SESSION)
+    leave(directory, b"hello")
+    ranged = directory / f".{ID}.session"
+    ranged.write_bytes(ranged.read_bytes()[:size])
+    found = await store.adopt(ID)
+    assert found is None if size < 10_000 else found is not None and found.upload.prefix == 0
+
+
+async def test_a_description_that_says_that_it_is_a_session_s(store: FileStore, directory: Path) -> None:
+    """Whoever put it under that name: a full file proves nothing."""
+    leave(directory, bytes(5), IsSession=True)
+    found = (await adopted(store)).upload
+    assert (found.kind, found.state, found.prefix) == (UploadKind.SESSION, UploadState.OPEN, 0)
+
+
+@pytest.mark.parametrize("upload", [SESSION, CONVERTED], ids=["session", "begun by tus"])
+async def test_what_was_kept_as_ranges_and_is_complete(
+    store: FileStore, directory: Path, upload: Upload
+) -> None:
+    """From then on it is like all others, for tusd, too."""
+    await leave_ranged(store, upload)
+    await store.export(replace(upload, state=UploadState.COMPLETE))
+    assert {path.name for path in directory.iterdir()} == {ID, f"{ID}.info"}
+    found = (await adopted(store)).upload
+    assert (found.state, found.length, found.prefix) == (UploadState.COMPLETE, 5, None)
+    await store.remove_export(ID)
+    assert {path.name for path in directory.iterdir()} == {ID}
+
+
+async def test_final_of_a_partial_that_is_kept_as_ranges(store: FileStore, directory: Path) -> None:
+    """The partial's file is as large as it should be, which proves nothing of the final's either."""
+    leave(directory, None, name="f", Size=5, IsFinal=True, PartialUploads=[ID])
+    await leave_ranged(store, CONVERTED)
+    assert await store.adopt("f") is None
+    await store.export(replace(CONVERTED, state=UploadState.COMPLETE))
+    assert (await adopted(store, "f")).upload.state is UploadState.COMPLETE
+
+
+async def test_ranges_without_a_file_or_with_a_longer_one(store: FileStore, directory: Path) -> None:
+    await store.export(SESSION)
+    assert await store.adopt(ID) is None
+    (directory / ID).write_bytes(b"hello!")
+    assert await store.adopt(ID) is None
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])

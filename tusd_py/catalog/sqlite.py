@@ -86,7 +86,7 @@ class SqliteCatalog(Catalog):
     async def insert(
         self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
     ) -> None:
-        if not chunks:
+        if not chunks and upload.prefix is None:
             await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
@@ -215,6 +215,8 @@ def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[Upl
     added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
     if added:
         connection.executemany(_INSERT_CHUNK, map(chunk_row, chunks))
+    if added and upload.prefix is not None:
+        connection.execute("INSERT OR REPLACE INTO sessions (upload_id) VALUES (?)", (upload.id,))
 
 
 def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:

@@ -154,9 +154,10 @@ class Chunks:
                 created_at=upload.created_at,
                 completed_at=core.clock(),
             )
-        # The file grows after the catalog knows that its size says nothing any more. The export would
-        # say otherwise to whoever finds it without the catalog.
-        await core.store.remove_export(upload.id)
+        # The file grows after the catalog knows that its size says nothing any more, and after the export
+        # says so to whoever finds it without the catalog.
+        with full_medium_refused():
+            await core.store.export(replace(upload, prefix=held))
         await core.ranges.convert(upload, chunk)
         with full_medium_refused():
             await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)

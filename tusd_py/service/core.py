@@ -181,6 +181,8 @@ class Core:
         )
         reply = await self.hooks.finishing(done, request)
         filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
+        if upload.prefix is not None:
+            await self._export_complete(done)
         observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
         for final_id in filled:
             try:
@@ -188,6 +190,13 @@ class Core:
             except Exception:  # the partial is complete whatever becomes of the final; the sweep tries again
                 observe.LOGGER.exception("FinalNotFinished", extra={"fields": {"id": final_id}})
         return done, reply
+
+    async def _export_complete(self, upload: Upload) -> None:
+        """Say in the export of what was kept as ranges that all of its bytes are there."""
+        try:
+            await self.store.export(upload)
+        except OSError:  # it is complete all the same; only a lost catalog would make its sender start again
+            observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 
     async def settle(self, upload_id: str, request: Any = None) -> Upload | None:
         """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.

@@ -116,6 +116,7 @@ class Sessions:
                     durable=core.config.durability == "patch",
                 )
                 if made_id == upload.id:
+                    await core.store.export(upload)
                     await core.store.allocate(
                         upload.id,
                         wanted.size,

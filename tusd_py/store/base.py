@@ -35,7 +35,10 @@ class DataStore(Protocol):
         """Make the empty data file and the export. Raises FileExistsError when there is one already."""
 
     async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
-        """Replace the export, atomically: a reader sees the old one or the new one, whole."""
+        """Replace the export, atomically: a reader sees the old one or the new one, whole.
+
+        That of an upload which is kept as ranges and not complete is adopted without any of its bytes.
+        """
 
     async def size(self, name: str) -> int | None:
         """Return the size of a data file in bytes; None when there is none."""

@@ -1,14 +1,14 @@
 """Uploads as files in one directory, laid out as tusd lays it out.
 
-``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export. Bytes are always written
-at an explicit place, never appended: what a dead writer left behind cannot shift what follows.
+``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export; that of an upload which is kept
+as ranges and not complete is ``DIR/.<id>.session`` (see ``adopt``). Bytes are always written at an explicit
+place, never appended: what a dead writer left behind cannot shift what follows.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import stat
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -18,10 +18,11 @@ from typing import TypeVar
 
 from tusd_py.config import Preallocate
 from tusd_py.model.body import Body, Hash, Received, StopSignal
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import Upload, UploadChunk, UploadState
 from tusd_py.quick import EarnedQuick, Quick, in_thread
+from tusd_py.store.adopt import adopt_upload, exported_id, ranged_export
 from tusd_py.store.base import Adopted, DataStore
-from tusd_py.store.info import MAX_INFO_BYTES, Info, format_info, parse_info
+from tusd_py.store.info import format_info
 from tusd_py.store.space import copy, link, move, reserve
 
 _T = TypeVar("_T")
@@ -70,8 +71,13 @@ class FileStore(DataStore):
         # One writer at a time holds the upload's lock, so the temporary name is never shared.
         temporary = f"{self._directory}/.{upload.id}.info.new"
         self._write_export(upload, chunks, temporary)
+        target, other = f"{self._path(upload.id)}.info", ranged_export(self._directory, upload.id)
+        if upload.prefix is not None and upload.state is not UploadState.COMPLETE:
+            target, other = other, target
         try:
-            os.rename(temporary, f"{self._path(upload.id)}.info")
+            os.rename(temporary, target)
+            if upload.prefix is not None:  # it was, or was not, kept as ranges before
+                _unlink(other)
         except OSError:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -188,7 +194,12 @@ class FileStore(DataStore):
         await self._in_thread(_unlink, self._path(name))
 
     async def remove_export(self, name: str) -> None:
-        await self._in_thread(_unlink, f"{self._path(name)}.info")
+        await self._in_thread(self._remove_export, name)
+
+    def _remove_export(self, name: str) -> None:
+        # This order: what is left by a crash in between must not look like a sequential upload.
+        _unlink(f"{self._path(name)}.info")
+        _unlink(ranged_export(self._directory, name))
 
     def open(self, name: str) -> RawIOBase:
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
@@ -199,95 +210,11 @@ class FileStore(DataStore):
 
     def _exported(self) -> list[str]:
         with os.scandir(self._directory) as entries:
-            names = [entry.name.removesuffix(".info") for entry in entries if entry.name.endswith(".info")]
-        return [name for name in names if is_upload_id(name)]
+            found = {exported_id(entry.name) for entry in entries}
+        return [upload_id for upload_id in found if upload_id is not None]
 
     async def adopt(self, upload_id: str) -> Adopted | None:
-        return await self._in_thread(self._adopt, upload_id)
-
-    def _adopt(self, upload_id: str) -> Adopted | None:
-        read = self._read_info(upload_id)
-        if read is None:
-            return None
-        info, written_at = read
-        if info.partial_ids and not os.path.lexists(self._path(upload_id)):
-            return self._adopt_final(upload_id, info, written_at)
-        return self._adopt_data(upload_id, info)
-
-    def _read_info(self, upload_id: str) -> tuple[Info, float] | None:
-        """Return what the export says and when it was written."""
-        try:
-            fd = os.open(f"{self._path(upload_id)}.info", os.O_RDONLY | os.O_NONBLOCK | _OPEN)
-        except OSError:
-            return None
-        try:
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_INFO_BYTES:
-                return None
-            info = parse_info(os.read(fd, MAX_INFO_BYTES), upload_id=upload_id)
-        finally:
-            os.close(fd)
-        return None if info is None else (info, found.st_mtime)
-
-    def _adopt_data(self, upload_id: str, info: Info) -> Adopted | None:
-        """Adopt an upload with a data file of its own: any of tusd's, and all of ours but finals."""
-        try:
-            found = os.stat(self._path(upload_id), follow_symlinks=False)
-        except OSError:
-            return None
-        if not stat.S_ISREG(found.st_mode) or (info.length is not None and found.st_size > info.length):
-            return None
-        is_complete = found.st_size == info.length
-        upload = Upload(
-            id=upload_id,
-            # A final that tusd made is one plain file; as such it is complete and takes no PATCH.
-            kind=info.kind,
-            state=UploadState.COMPLETE if is_complete else UploadState.OPEN,
-            length=info.length,
-            user=info.user,
-            metadata=info.metadata,
-            concat_header="partial" if info.kind is UploadKind.PARTIAL else info.concat_header,
-            created_at=found.st_mtime,
-            completed_at=found.st_mtime if is_complete else None,
-        )
-        if info.kind is not UploadKind.FINAL:
-            return Adopted(upload)
-        chunk = UploadChunk(upload_id=upload_id, position=0, size=found.st_size, data_file=upload_id)
-        return Adopted(upload, (chunk,)) if is_complete else None
-
-    def _adopt_final(self, upload_id: str, info: Info, written_at: float) -> Adopted | None:
-        """Adopt a final from its list of partials; None when a piece of it is missing or not whole."""
-        chunks: list[UploadChunk] = []
-        for position, partial_id in enumerate(info.partial_ids):
-            try:
-                found = os.stat(self._path(partial_id), follow_symlinks=False)
-            except OSError:
-                return None
-            if not stat.S_ISREG(found.st_mode):
-                return None
-            chunks.append(
-                UploadChunk(
-                    upload_id=upload_id,
-                    position=position,
-                    size=found.st_size,
-                    data_file=partial_id,
-                    source_id=partial_id,
-                )
-            )
-        if info.length is None or sum(chunk.size or 0 for chunk in chunks) != info.length:
-            return None
-        upload = Upload(
-            id=upload_id,
-            kind=UploadKind.FINAL,
-            state=UploadState.COMPLETE,
-            length=info.length,
-            user=info.user,
-            metadata=info.metadata,
-            concat_header=info.concat_header or "final;" + " ".join(info.partial_ids),
-            created_at=written_at,
-            completed_at=written_at,
-        )
-        return Adopted(upload, tuple(chunks))
+        return await self._in_thread(adopt_upload, self._directory, upload_id)
 
 
 def _unlink(path: str) -> None:

@@ -1,8 +1,9 @@
 """The ``<id>.info`` file: tusd's JSON description of an upload, both ways.
 
 Written for people's scripts and for tusd itself; read only when the catalog does not know an upload.
-The keys are tusd's and so is their order. Two keys are ours: ``User``, without which a lost catalog
-would open everybody's uploads to everybody, and ``ConcatHeader``.
+The keys are tusd's and so is their order. Three keys are ours: ``User``, without which a lost catalog
+would open everybody's uploads to everybody, ``ConcatHeader``, and ``IsSession`` of a session that is not
+complete.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tusd_py.model.upload import METADATA_KEY, Upload, UploadChunk, UploadKind, is_upload_id
+from tusd_py.model.upload import (
+    METADATA_KEY,
+    Upload,
+    UploadChunk,
+    UploadKind,
+    UploadState,
+    is_upload_id,
+)
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 #: Larger files are no descriptions of uploads; reading one must not take the memory away.
@@ -50,6 +58,8 @@ def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str
         fields["User"] = upload.user
     if upload.kind is UploadKind.FINAL and upload.concat_header is not None:
         fields["ConcatHeader"] = upload.concat_header
+    if upload.kind is UploadKind.SESSION and upload.state is not UploadState.COMPLETE:
+        fields["IsSession"] = True
     return _ENCODER.encode(fields).encode(errors="replace")
 
 
@@ -81,17 +91,22 @@ def parse_info(data: bytes, *, upload_id: str) -> Info | None:
     return Info(
         length=None if fields.get("sizeisdeferred") is True else size,
         metadata={key: value.encode(errors="replace") for key, value in metadata.items()},
-        kind=_kind(is_partial=fields.get("ispartial") is True, is_final=fields.get("isfinal") is True),
+        kind=_kind(fields),
         partial_ids=tuple(partial_ids),
         user=user,
         concat_header=concat_header,
     )
 
 
-def _kind(*, is_partial: bool, is_final: bool) -> UploadKind:
-    if is_final:
-        return UploadKind.FINAL
-    return UploadKind.PARTIAL if is_partial else UploadKind.SINGLE
+def _kind(fields: dict[str, Any]) -> UploadKind:
+    for key, kind in (
+        ("issession", UploadKind.SESSION),
+        ("isfinal", UploadKind.FINAL),
+        ("ispartial", UploadKind.PARTIAL),
+    ):
+        if fields.get(key) is True:
+            return kind
+    return UploadKind.SINGLE
 
 
 def _is_size(value: object) -> bool:

@@ -1,0 +1,111 @@
+"""The catalog is gone, the directory is there: what comes back, and what must not seem to."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+
+DATA = payload(300_000)
+TUS = {"Tus-Resumable": "1.0.0"}
+
+
+def lose_catalog(server: Service) -> None:
+    """End the server, remove its catalog, start it again."""
+    server.kill()
+    for path in (server.directory / ".tusd-py").glob("catalog*"):
+        path.unlink()
+    server.start()
+
+
+def resend(api: Api, upload: dict[str, Any], data: bytes) -> None:
+    """Send what is missing, as any client does after a break."""
+    for gap in api.view(upload)["missing"]:
+        first, stop = gap["start"], gap["end"] + 1
+        assert api.put(upload, first, data[first:stop]).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [0, 100_000, 300_000])
+@pytest.mark.parametrize("how", ["full", "none"])
+def test_a_session_goes_on_without_its_ranges(serve: Callable[..., Service], sent: int, how: str) -> None:
+    """Nobody knows which bytes of the full-sized file came: none counts, and none is served."""
+    server = serve("-preallocate", how, "-list-anonymous")
+    upload = server.api().create(len(DATA), filename="a.bin")
+    if sent:
+        assert server.api().put(upload, 0, DATA[:sent]).status_code == 200
+    lose_catalog(server)
+    api = server.api()
+    found = api.view(upload)
+    assert (found["kind"], found["state"], found["metadata"]) == ("session", "open", {"filename": "a.bin"})
+    assert (found["received"], found["chunks"]) == (0, [])
+    assert found["missing"] == [{"start": 0, "end": len(DATA) - 1}]
+    assert found["expires_at"]
+    assert api.http.head(upload["tus_url"], headers=TUS).headers["upload-offset"] == "0"
+    assert not api.http.get(upload["tus_url"]).is_success
+    problem(api.commit(upload, sha256(DATA)), "upload-incomplete", 409)
+    assert api.http.get("/uploads/").json()["count"] == 1
+    resend(api, upload, DATA)
+    assert api.commit(upload, sha256(DATA)).status_code == 200
+    assert api.http.get(upload["tus_url"]).content == DATA
+    assert api.http.delete(upload["href"]).status_code == 204
+    assert server.files() == set()
+
+
+def test_an_upload_that_tus_began_and_chunks_went_on_with(serve: Callable[..., Service]) -> None:
+    server = serve()
+    reply = server.api().http.post("/files/", headers=TUS | {"Upload-Length": str(len(DATA))})
+    upload_id = reply.headers["location"].rpartition("/")[2]
+    where = f"/uploads/{upload_id}/"
+    sent = {"href": where}
+    assert server.api().put(sent, 200_000, DATA[200_000:]).status_code == 200
+    lose_catalog(server)
+    api = server.api()
+    assert api.http.head(f"/files/{upload_id}", headers=TUS).headers["upload-offset"] == "0"
+    assert (api.view(sent)["kind"], api.view(sent)["received"]) == ("single", 0)
+    assert api.put(sent, 100_000, DATA[100_000:]).status_code == 200
+    patch = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    assert api.http.patch(f"/files/{upload_id}", content=DATA[:100_000], headers=patch).status_code == 403
+    reply = api.http.put(where, content=DATA[:100_000], headers=content_range(0, 100_000))
+    assert reply.json()["state"] == "completed"
+    assert api.http.get(f"/files/{upload_id}").content == DATA
+
+
+def test_a_committed_session_is_still_complete(serve: Callable[..., Service]) -> None:
+    server = serve()
+    upload = server.api().committed(DATA)
+    lose_catalog(server)
+    api = server.api()
+    assert api.view(upload)["state"] == "completed"
+    assert api.http.get(upload["tus_url"]).content == DATA
+    made = api.http.post("/artifacts/", json={"upload": upload["id"], "sha256": sha256(DATA)})
+    assert made.status_code == 201
+    assert server.files() == set()
+
+
+def test_what_the_catalog_alone_knew_is_said_to_be_missing(serve: Callable[..., Service]) -> None:
+    """The expected digest and the key: the commit asks for the one, the other makes a new session."""
+    server = serve()
+    key = {"Idempotency-Key": "build-17-of-2026-11"}
+    fields = {"size": len(DATA), "sha256": sha256(DATA)}
+    upload = server.api().http.post("/uploads/", json=fields, headers=key).json()
+    lose_catalog(server)
+    api = server.api()
+    resend(api, upload, DATA)
+    problem(api.http.post(upload["links"]["commit"], json={}), "invalid-field", 400)
+    assert api.commit(upload, sha256(DATA)).status_code == 200
+    again = api.http.post("/uploads/", json=fields, headers=key)
+    assert (again.status_code, again.json()["id"] != upload["id"]) == (201, True)
+
+
+def test_workers_take_a_session_over_at_the_same_moment(serve: Callable[..., Service]) -> None:
+    """Whoever is asked first, nobody forgets what another one has received since."""
+    server = serve("-workers", "2")
+    uploads = [server.api().create(len(DATA)) for _ in range(20)]
+    lose_catalog(server)
+    for upload in uploads:
+        api = server.api()
+        for first in range(0, len(DATA), 100_000):
+            stored = server.api().put(upload, first, DATA[first : first + 100_000])
+            assert stored.status_code == 200
+        assert api.commit(upload, sha256(DATA)).status_code == 200
