@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py import observe
+from tusd_py.catalog.artifact_exports import ArtifactExports
 from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
 from tusd_py.catalog.sqlite_artifacts import SqliteArtifacts
 from tusd_py.catalog.sqlite_ranges import SqliteRanges
@@ -28,7 +29,7 @@ from tusd_py.fronts.tus import TusFront
 from tusd_py.hooks.callables import CallableHooks, call
 from tusd_py.locks.file import FileLocker
 from tusd_py.protocol.tus import VERSION
-from tusd_py.service.adoption import adopt_all
+from tusd_py.service.adoption import adopt_all, adopt_artifacts
 from tusd_py.service.append import Appender
 from tusd_py.service.artifacts import FOLDER, Artifacts
 from tusd_py.service.chunks import Chunks
@@ -59,7 +60,9 @@ class Backends:
         self.locker = locker
         self._stack = AsyncExitStack()
         store = FileStore(config.upload_dir, file_mode=config.file_mode)
-        ranges, artifacts = SqliteRanges(catalog), SqliteArtifacts(catalog)
+        ranges = SqliteRanges(catalog)
+        exports = ArtifactExports(config.upload_dir / STATE_FOLDER / "exports")
+        artifacts = SqliteArtifacts(catalog, exports)
         self.core = Core(config, catalog, store, locker, CallableHooks(config), ranges, artifacts)
         self.sweeper = Sweeper(self.core)
         self.liveness = Liveness(locker, ranges, worker)
@@ -123,6 +126,7 @@ async def open_backends(config: Config) -> Backends:
     await backends.open()
     if catalog.is_new:
         await adopt_all(backends.core)
+        await adopt_artifacts(backends.core)
     return backends
 
 

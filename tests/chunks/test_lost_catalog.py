@@ -1,11 +1,13 @@
 """The catalog is gone, the directory is there: what comes back, and what must not seem to."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.test_expiry import embedded
 
 DATA = payload(300_000)
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -109,3 +111,73 @@ def test_workers_take_a_session_over_at_the_same_moment(serve: Callable[..., Ser
             stored = server.api().put(upload, first, DATA[first : first + 100_000])
             assert stored.status_code == 200
         assert api.commit(upload, sha256(DATA)).status_code == 200
+
+
+def test_artifacts_are_listed_again(serve: Callable[..., Service]) -> None:
+    server = serve("-list-anonymous")
+    made = []
+    for number in range(3):
+        reply = server.api().http.post("/artifacts/", files={"file": ("a", DATA + bytes([number]))})
+        assert reply.status_code == 201
+        made.append(reply.json())
+    assert server.api().http.delete(made[1]["href"]).status_code == 204
+    lose_catalog(server)
+    api = server.api()
+    found = api.http.get("/artifacts/").json()
+    assert (found["count"], [each["id"] for each in found["results"]]) == (2, [made[0]["id"], made[2]["id"]])
+    assert found["results"][0]["sha256"] == made[0]["sha256"]
+    assert api.http.get(f"{made[2]['href']}content").content == DATA + bytes([2])
+    again = api.http.post("/artifacts/", files={"file": ("a", DATA + bytes([0]))})
+    assert (again.status_code, again.json()["id"]) == (200, made[0]["id"])
+    for each in (made[0], made[2]):
+        assert api.http.delete(each["href"]).status_code == 204
+    assert server.artifact_files() == set()
+    assert list((server.directory / ".tusd-py/exports").iterdir()) == []
+
+
+@pytest.mark.parametrize("left", ["", "{", "[]", '{"ID": "x"}', '{"ID": "ID", "SHA256": "../../x"}'])
+def test_an_artifact_whose_owner_nobody_knows(serve: Callable[..., Service], left: str) -> None:
+    """It is shown to nobody; who makes the same one again finds its place taken by the same bytes."""
+    server = serve("-list-anonymous")
+    made = server.api().http.post("/artifacts/", files={"file": ("a", DATA)}).json()
+    export = server.directory / ".tusd-py/exports" / made["id"]
+    export.write_text(left.replace('"ID"}', f'"{made["id"]}"'))
+    lose_catalog(server)
+    api = server.api()
+    assert api.http.get("/artifacts/").json()["count"] == 0
+    problem(api.http.get(made["href"]), "not-found", 404)
+    assert server.artifact_files() == {sha256(DATA)}
+    again = api.http.post("/artifacts/", files={"file": ("a", DATA)})
+    assert (again.status_code, server.artifact_files()) == (201, {sha256(DATA)})
+    assert api.http.get(f"{again.json()['href']}content").content == DATA
+    assert api.http.delete(again.json()["href"]).status_code == 204
+    assert server.artifact_files() == set()
+
+
+def test_an_artifact_whose_file_is_not_what_it_was(serve: Callable[..., Service]) -> None:
+    server = serve("-list-anonymous")
+    made = [
+        server.api().http.post("/artifacts/", files={"file": ("a", DATA + bytes([number]))}).json()
+        for number in range(2)
+    ]
+    folder = server.directory / ".tusd-py/artifacts"
+    (folder / made[0]["sha256"]).unlink()
+    (folder / made[1]["sha256"]).write_bytes(DATA)
+    lose_catalog(server)
+    assert server.api().http.get("/artifacts/").json()["count"] == 0
+
+
+@pytest.mark.anyio
+async def test_artifacts_stay_with_their_users(tmp_path: Path) -> None:
+    """Nobody gets at what was another one's, only because a file was lost."""
+    alice, bob = {"X-User": "alice"}, {"X-User": "bob"}
+    async with embedded(tmp_path, list_anonymous=True) as client:
+        reply = await client.post("/artifacts/", files={"file": ("a", DATA)}, headers=alice)
+        where = reply.json()["href"]
+    for path in (tmp_path / ".tusd-py").glob("catalog*"):
+        path.unlink()
+    async with embedded(tmp_path, list_anonymous=True) as client:
+        for other in (bob, {}):
+            problem(await client.get(where, headers=other), "not-found", 404)
+            assert (await client.get("/artifacts/", headers=other)).json()["count"] == 0
+        assert (await client.get(f"{where}content", headers=alice)).content == DATA

@@ -13,6 +13,7 @@ import pytest
 
 from tests.contract.test_sqlite import end, go, line_of, look, worker
 from tests.contract.uploads import single
+from tusd_py.catalog.artifact_exports import ArtifactExports
 from tusd_py.catalog.listing import Listing, artifacts_listing, uploads_listing
 from tusd_py.catalog.ranges import Filter
 from tusd_py.catalog.schema import MIGRATIONS
@@ -125,8 +126,8 @@ async def test_lists_read_their_index_alone(catalog: SqliteCatalog) -> None:
     assert [row[3] for row in rows] == ["SCAN artifacts USING INDEX artifacts_pending"]
 
 
-async def test_lists_of_artifacts(catalog: SqliteCatalog) -> None:
-    artifacts = SqliteArtifacts(catalog)
+async def test_lists_of_artifacts(catalog: SqliteCatalog, tmp_path: Path) -> None:
+    artifacts = SqliteArtifacts(catalog, ArtifactExports(tmp_path / "exports"))
     for number in range(9):
         made = Artifact(
             id=f"a{number}",
@@ -164,7 +165,7 @@ async def test_lists_wait_for_no_writer(catalog: SqliteCatalog, tmp_path: Path) 
     try:
         count, page = await SqliteRanges(catalog).list_uploads(Filter(of_nobody=True))
         assert (count, [upload.id for upload in page]) == (1, ["a"])
-        found = await SqliteArtifacts(catalog).list_artifacts(
+        found = await SqliteArtifacts(catalog, ArtifactExports(tmp_path / "exports")).list_artifacts(
             None, of_nobody=True, sha256=None, limit=9, offset=0
         )
         assert found == (0, [])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from tusd_py.model.ranges import Artifact
@@ -45,3 +46,9 @@ class ArtifactCatalog(Protocol):
         self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
     ) -> tuple[int, list[Artifact]]:
         """Return how many there are and one page of them, oldest first."""
+
+    async def exported(self) -> list[Artifact]:
+        """Return the artifacts that were ready as far as others than the catalog know: one that was lost."""
+
+    async def restore(self, artifacts: Sequence[Artifact]) -> None:
+        """Add artifacts whose files are there. One that is there already is left as it is."""

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Sequence
 from typing import Any, Final
 
+from tusd_py.catalog.artifact_exports import ArtifactExports
 from tusd_py.catalog.artifacts import ArtifactCatalog
 from tusd_py.catalog.listing import artifacts_listing
 from tusd_py.catalog.sqlite import SqliteCatalog
+from tusd_py.catalog.writer import Parameters
 from tusd_py.model.ranges import Artifact
 
 _COLUMNS: Final = "id, sha256, size, user, upload_id, created_at, is_ready"
+_INSERT: Final = f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 _SELECT: Final = f"SELECT {_COLUMNS} FROM artifacts"  # noqa: S608
 
 
 class SqliteArtifacts(ArtifactCatalog):
     """See ArtifactCatalog. Shares the connections of a SqliteCatalog."""
 
-    def __init__(self, catalog: SqliteCatalog) -> None:
+    def __init__(self, catalog: SqliteCatalog, exports: ArtifactExports) -> None:
+        self._exports = exports
         self._reader = catalog.reader
         self._writer = catalog.writer
         self._lister = catalog.lister
@@ -38,17 +43,7 @@ class SqliteArtifacts(ArtifactCatalog):
 
     async def insert_pending(self, artifact: Artifact) -> Artifact:
         def job(connection: sqlite3.Connection) -> Artifact:
-            connection.execute(
-                f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, 0)",  # noqa: S608
-                (
-                    artifact.id,
-                    artifact.sha256,
-                    artifact.size,
-                    artifact.user or "",
-                    artifact.upload_id,
-                    artifact.created_at,
-                ),
-            )
+            connection.execute(_INSERT, _row(artifact, is_ready=False))
             row = connection.execute(
                 f"{_SELECT} WHERE sha256 = ? AND user = ?", (artifact.sha256, artifact.user or "")
             ).fetchone()
@@ -66,6 +61,7 @@ class SqliteArtifacts(ArtifactCatalog):
 
     async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
+            self._exports.write(artifact)
             connection.execute("UPDATE artifacts SET is_ready = 1 WHERE id = ?", (artifact.id,))
             if upload_id is not None:
                 connection.execute("INSERT OR REPLACE INTO consumed VALUES (?, ?)", (upload_id, artifact.id))
@@ -73,6 +69,7 @@ class SqliteArtifacts(ArtifactCatalog):
         await self._writer.run(job, durable=True)
 
     async def delete(self, artifact: Artifact) -> None:
+        await asyncio.to_thread(self._exports.remove, artifact)
         await self._run("DELETE FROM artifacts WHERE id = ?", artifact.id)
         await self._ballast.refill_if_short()
 
@@ -95,6 +92,29 @@ class SqliteArtifacts(ArtifactCatalog):
             return count, [_artifact(row) for row in rows]
 
         return await self._lister.run(job)
+
+    async def exported(self) -> list[Artifact]:
+        return await asyncio.to_thread(self._exports.read)
+
+    async def restore(self, artifacts: Sequence[Artifact]) -> None:
+        rows = [_row(artifact, is_ready=True) for artifact in artifacts]
+
+        def job(connection: sqlite3.Connection) -> None:
+            connection.executemany(_INSERT, rows)
+
+        await self._writer.run(job, durable=True)
+
+
+def _row(artifact: Artifact, *, is_ready: bool) -> Parameters:
+    return (
+        artifact.id,
+        artifact.sha256,
+        artifact.size,
+        artifact.user or "",
+        artifact.upload_id,
+        artifact.created_at,
+        is_ready,
+    )
 
 
 def _artifact(row: Sequence[Any]) -> Artifact:

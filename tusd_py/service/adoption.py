@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tusd_py import observe
+from tusd_py.service.artifacts import file_of
 from tusd_py.service.core import Core
 
 
@@ -25,3 +26,13 @@ async def adopt_all(core: Core) -> int:
     if count:
         observe.log("UploadsAdopted", count=count)
     return count
+
+
+async def adopt_artifacts(core: Core) -> int:
+    """Take the artifacts that a lost catalog knew, and whose files are there, into one that was just made."""
+    exported = await core.artifacts.exported()
+    found = [each for each in exported if await core.store.size(file_of(each)) == each.size]
+    if found:
+        await core.artifacts.restore(found)
+        observe.log("ArtifactsAdopted", count=len(found))
+    return len(found)

@@ -1,0 +1,79 @@
+"""What the catalog knows of each artifact, once more as a small file: a lost catalog loses none.
+
+The file of an artifact has its content as name, but whose it is nobody could tell from that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from tusd_py import observe
+from tusd_py.model.ranges import Artifact
+from tusd_py.model.upload import is_upload_id
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+class ArtifactExports:
+    """One file for each artifact in ``folder``, which is made if need be; its name is the artifact's id."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, artifact: Artifact) -> None:
+        """Write the export of an artifact, atomically.
+
+        Where that fails it is said in the log: an artifact is no worse for it while its catalog is there.
+        """
+        fields = {
+            "ID": artifact.id,
+            "SHA256": artifact.sha256,
+            "Size": artifact.size,
+            "User": artifact.user,
+            "CreatedAt": artifact.created_at,
+        }
+        temporary = self._folder / f".{artifact.id}.new"
+        try:
+            self._folder.mkdir(exist_ok=True)
+            temporary.write_text(json.dumps(fields))
+            os.rename(temporary, self._folder / artifact.id)
+        except OSError:
+            observe.LOGGER.exception("ArtifactNotExported", extra={"fields": {"id": artifact.id}})
+            with suppress(OSError):
+                temporary.unlink()
+
+    def remove(self, artifact: Artifact) -> None:
+        """Remove the export of an artifact; fine when there is none."""
+        with suppress(FileNotFoundError):
+            (self._folder / artifact.id).unlink()
+
+    def read(self) -> list[Artifact]:
+        """Return all artifacts that have an export."""
+        if not self._folder.is_dir():
+            return []
+        read = (_artifact(path) for path in self._folder.iterdir() if is_upload_id(path.name))
+        return [artifact for artifact in read if artifact is not None]
+
+
+def _artifact(path: Path) -> Artifact | None:
+    """Read one export; None unless it is one. The digest becomes the name of a file."""
+    try:
+        fields: Any = json.loads(path.read_bytes())
+        if fields["ID"] != path.name or not _SHA256.fullmatch(fields["SHA256"]):
+            return None
+        return Artifact(
+            id=path.name,
+            sha256=fields["SHA256"],
+            size=int(fields["Size"]),
+            user=None if fields["User"] is None else str(fields["User"]),
+            upload_id=None,
+            created_at=float(fields["CreatedAt"]),
+            is_ready=True,
+        )
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
