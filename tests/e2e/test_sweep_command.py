@@ -1,14 +1,18 @@
 """``tusd-py sweep``: what has expired goes, or is only named; and the limit of the header section."""
 
+import asyncio
+import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.tus import Tus, id_of
+from tusd_py.locks.file import FileLocker
 
 SHORT = ("-expire-after", "300ms", "-sweep-interval", "0")
 
@@ -63,3 +67,32 @@ def test_the_header_section_has_a_limit(serve: Serve) -> None:
     reply = httpx.post(server.url, headers={"Tus-Resumable": "1.0.0", "X-Long": "x" * 3000})
     assert reply.status_code == 431
     assert not [path for path in server.upload_dir.iterdir() if path.name != ".tusd-py"]
+
+
+@pytest.mark.anyio
+async def test_descriptions_that_a_crash_cut_short(serve: Serve) -> None:
+    """They go in an hour; not a younger one, and not that of a process that is just writing it again."""
+    server = serve("-sweep-interval", "0")
+    with Tus(server.url) as tus:
+        urls = [tus.create(5, b"he") for _ in range(3)]
+        kept = {path.name for path in server.upload_dir.iterdir()}
+        old, young, busy = (f".{id_of(url)}.info.new" for url in urls)
+        gone = f".{'a' * 32}.info.new"  # and its upload, too
+        others = {".info.new", ".hidden", ".x.new", "..info.new", "b.info.new"}
+        for name in {old, young, busy, gone, *others}:
+            path = server.upload_dir / name
+            path.write_bytes(b"{")
+            if name != young:
+                os.utime(path, (1e9, 1e9))
+        locker = FileLocker(server.upload_dir / ".tusd-py")
+        locker.open()
+        try:
+            async with locker.hold_if_free(id_of(urls[2])) as is_held:
+                assert is_held
+                done = await asyncio.to_thread(sweep, server.upload_dir)
+        finally:
+            locker.close()
+        assert (done.returncode, done.stderr) == (0, "")
+        left = {path.name for path in server.upload_dir.iterdir()}
+        assert left == {*kept, young, busy, *others}
+        assert [tus.offset(url) for url in urls] == [2, 2, 2]

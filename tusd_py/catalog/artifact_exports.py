@@ -6,7 +6,6 @@ The file of an artifact has its content as name, but whose it is nobody could te
 from __future__ import annotations
 
 import json
-import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -26,7 +25,7 @@ class ArtifactExports:
         self._folder = folder
 
     def write(self, artifact: Artifact) -> None:
-        """Write the export of an artifact, atomically.
+        """Write the export of an artifact.
 
         Where that fails it is said in the log: an artifact is no worse for it while its catalog is there.
         """
@@ -37,15 +36,17 @@ class ArtifactExports:
             "User": artifact.user,
             "CreatedAt": artifact.created_at,
         }
-        temporary = self._folder / f".{artifact.id}.new"
+        data, path = json.dumps(fields).encode(), self._folder / artifact.id
         try:
             self._folder.mkdir(exist_ok=True)
-            temporary.write_text(json.dumps(fields))
-            os.rename(temporary, self._folder / artifact.id)
+            # No detour over another name, which a crash would leave: a torn one is written again when the
+            # artifact is recovered, and a right one is left alone.
+            if not path.exists() or path.read_bytes() != data:
+                path.write_bytes(data)
         except OSError:
             observe.LOGGER.exception("ArtifactNotExported", extra={"fields": {"id": artifact.id}})
             with suppress(OSError):
-                temporary.unlink()
+                path.unlink()
 
     def remove(self, artifact: Artifact) -> None:
         """Remove the export of an artifact; fine when there is none."""

@@ -11,6 +11,8 @@ from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadState
 from tusd_py.service.core import Core
 
 _BATCH = 200
+#: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
+_ABANDONED_AFTER_S = 3600.0
 #: Lock that keeps the sweeps of several workers apart. No upload can have this id.
 _SWEEP_LOCK = ".sweep"
 
@@ -39,6 +41,7 @@ class Sweeper:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._tidied_at: float | None = None
 
     async def sweep(self) -> Swept:
         """Do all that is due; nothing when another process is at it.
@@ -50,6 +53,7 @@ class Sweeper:
             if is_held:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
+                await self._remove_unfinished_exports()
                 await self._core.catalog.keep_room()
         return swept
 
@@ -108,6 +112,19 @@ class Sweeper:
             with _logged("LeftoverNotRemoved", name):
                 await self._core.remove(name)
                 swept.removed.append(name)
+
+    async def _remove_unfinished_exports(self) -> None:
+        core, now = self._core, self._core.clock()
+        if self._tidied_at is not None and abs(now - self._tidied_at) < _ABANDONED_AFTER_S:
+            return
+        self._tidied_at = now
+        before = now - _ABANDONED_AFTER_S
+        for name in await core.store.unfinished_exports(before=before):
+            # Old as it is, another process may be about to write it again: that holds the upload's lock.
+            with _logged("ExportNotTidied", name):
+                async with core.locker.hold_if_free(name) as is_held:
+                    if is_held:
+                        await core.store.remove_unfinished_export(name, before=before)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():

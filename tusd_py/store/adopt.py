@@ -17,11 +17,23 @@ from tusd_py.store.base import Adopted
 from tusd_py.store.info import MAX_INFO_BYTES, Info, parse_info
 
 _RANGED: Final = ".session"
+_TEMPORARY: Final = ".info.new"
 
 
 def ranged_export(directory: str, upload_id: str) -> str:
     """Return the path of the export of an upload that is kept as ranges and not complete."""
     return f"{directory}/.{upload_id}{_RANGED}"
+
+
+def temporary_export(directory: str, upload_id: str) -> str:
+    """Return the path under which an export is written before it takes the place of the old one."""
+    return f"{directory}/.{upload_id}{_TEMPORARY}"
+
+
+def begun_id(name: str) -> str | None:
+    """Return the id of the upload whose temporary export has that file name; None when it is none."""
+    upload_id = name[1:].removesuffix(_TEMPORARY)
+    return upload_id if name == f".{upload_id}{_TEMPORARY}" and is_upload_id(upload_id) else None
 
 
 def exported_id(name: str) -> str | None:

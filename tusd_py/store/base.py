@@ -96,6 +96,12 @@ class DataStore(Protocol):
     async def exported(self) -> list[str]:
         """Return the ids of all uploads that have an export."""
 
+    async def unfinished_exports(self, *, before: float) -> list[str]:
+        """Return the ids of uploads whose export somebody began to write before that time, to no end."""
+
+    async def remove_unfinished_export(self, name: str, *, before: float) -> None:
+        """Remove what was begun before that time; the export stays. Fine when there is none."""
+
     def close(self) -> None:
         """Let go of every resource; nothing is called afterwards."""
 

@@ -20,7 +20,13 @@ from tusd_py.config import Preallocate
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
 from tusd_py.quick import EarnedQuick, Quick, in_thread
-from tusd_py.store.adopt import adopt_upload, exported_id, ranged_export
+from tusd_py.store.adopt import (
+    adopt_upload,
+    begun_id,
+    exported_id,
+    ranged_export,
+    temporary_export,
+)
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import format_info
 from tusd_py.store.space import copy, link, move, reserve
@@ -69,7 +75,7 @@ class FileStore(DataStore):
 
     def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
         # One writer at a time holds the upload's lock, so the temporary name is never shared.
-        temporary = f"{self._directory}/.{upload.id}.info.new"
+        temporary = temporary_export(self._directory, upload.id)
         self._write_export(upload, chunks, temporary)
         target, other = f"{self._path(upload.id)}.info", ranged_export(self._directory, upload.id)
         if upload.prefix is not None and upload.state is not UploadState.COMPLETE:
@@ -212,6 +218,26 @@ class FileStore(DataStore):
         with os.scandir(self._directory) as entries:
             found = {exported_id(entry.name) for entry in entries}
         return [upload_id for upload_id in found if upload_id is not None]
+
+    async def unfinished_exports(self, *, before: float) -> list[str]:
+        return await self._in_thread(self._unfinished_exports, before)
+
+    def _unfinished_exports(self, before: float) -> list[str]:
+        with os.scandir(self._directory) as entries:
+            found = {begun_id(entry.name) for entry in entries if entry.name.startswith(".")}
+        return [
+            upload_id for upload_id in found if upload_id is not None and self._is_older(upload_id, before)
+        ]
+
+    def _is_older(self, upload_id: str, before: float) -> bool:
+        with suppress(FileNotFoundError):
+            found = os.stat(temporary_export(self._directory, upload_id), follow_symlinks=False)
+            return found.st_mtime < before
+        return False
+
+    async def remove_unfinished_export(self, name: str, *, before: float) -> None:
+        if self._is_older(name, before):
+            await self._in_thread(_unlink, temporary_export(self._directory, name))
 
     async def adopt(self, upload_id: str) -> Adopted | None:
         return await self._in_thread(adopt_upload, self._directory, upload_id)
