@@ -28,7 +28,7 @@ Callback = Callable[..., Any]
 class Config:
     """Settings of one upload application. Names end in their unit where they have one."""
 
-    #: The whole state: data files, their ``.info`` files, and the hidden folder ``.tusd-py``.
+    #: The whole state: data files, the export of each (``.info``), and the hidden folder ``.tusd-py``.
     upload_dir: Path = Path("data")
     #: URL path that makes uploads, relative to where the application is mounted.
     base_path: str = "/files/"
