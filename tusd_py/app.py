@@ -59,7 +59,8 @@ class Backends:
         self.catalog = catalog
         self.locker = locker
         self._stack = AsyncExitStack()
-        store = FileStore(config.upload_dir, file_mode=config.file_mode)
+        is_synced = config.durability != "none"
+        store = FileStore(config.upload_dir, file_mode=config.file_mode, writes_back=is_synced)
         ranges = SqliteRanges(catalog)
         exports = ArtifactExports(config.upload_dir / STATE_FOLDER / "exports")
         artifacts = SqliteArtifacts(catalog, exports)

@@ -1,9 +1,8 @@
 """A body of known length from the socket into a file, past the event loop's buffers.
 
-While the transport is paused a worker thread moves the bytes: by ``splice`` where nothing is to be hashed
-and the system can, else by way of its own 1 MiB buffer.
-It goes back to the event loop when the socket has run dry, and the loop watches the socket until there
-is more: thousands of stalled uploads hold a descriptor each, but no thread and no buffer.
+While the transport is paused a worker thread moves the bytes (see ``ways``). It goes back to the event loop
+when the socket has run dry, and the loop watches the socket until there is more: thousands of stalled uploads
+hold a descriptor each, but no thread and no buffer.
 """
 
 from __future__ import annotations
@@ -12,8 +11,8 @@ import asyncio
 import contextlib
 import select
 import socket
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import monotonic
@@ -21,11 +20,10 @@ from time import monotonic
 from tusd_py.model.body import Ended, Hash, StopSignal
 from tusd_py.writing import write_at
 
-from . import splice
 from .inbox import STOP_GAP_S, STOP_WITHIN_S
 from .pool import Pool
+from .ways import Way, way_for
 
-_BUFFER = 1024 * 1024
 _SLICE_S = 0.05  # a thread serves one upload for as long as this before others get a turn
 _LINGER_MS = 3  # a dry socket is watched this long by the thread itself: cheaper than a trip to the loop
 
@@ -54,44 +52,25 @@ class Intake:
     last_byte: float = field(default_factory=monotonic)
 
 
-_local = threading.local()
-
-
-def _buffer() -> memoryview:
-    """Return this thread's buffer."""
-    buffer: memoryview | None = getattr(_local, "buffer", None)
-    if buffer is None:
-        buffer = _local.buffer = memoryview(bytearray(_BUFFER))
-    return buffer
-
-
-def _receive(sock: socket.socket, wanted: int) -> int:
-    return sock.recv_into(_buffer(), min(_BUFFER, wanted))
-
-
-def _hash_and_write(hashes: Sequence[Hash]) -> Callable[[int, int, int], None]:
-    def write(fd: int, count: int, offset: int) -> None:
-        write_at(fd, _buffer()[:count], offset, hashes)
-
-    return write
-
-
-def _pump(intake: Intake, linger: bool) -> _Pause:
-    """Move what there is (in a worker thread).
+def _pump(intake: Intake, linger: bool, hashers: Executor | None) -> _Pause:
+    """Move what there is (in a worker thread); on return all of it is written and hashed.
 
     Raises:
         OSError: The medium failed. The socket's own errors are an end like any other.
     """
     _write_head(intake)
-    # What must be hashed has to be seen; the rest need not come into this process.
-    by_splice = not intake.hashes and splice.is_possible()
-    receive, write = (
-        (splice.receive, splice.write) if by_splice else (_receive, _hash_and_write(intake.hashes))
-    )
+    way = way_for(intake.hashes, hashers)
+    try:
+        return _move(intake, linger, way)
+    finally:
+        way.finish()
+
+
+def _move(intake: Intake, linger: bool, way: Way) -> _Pause:
     until = monotonic() + _SLICE_S
     while intake.wanted:
         try:
-            count = receive(intake.sock, intake.wanted)
+            count = way.receive(intake.sock, intake.wanted)
         except BlockingIOError:
             if linger and not intake.hurry and _readable(intake.sock):
                 continue
@@ -102,7 +81,7 @@ def _pump(intake: Intake, linger: bool) -> _Pause:
             return _Pause.GONE
         intake.last_byte = monotonic()
         intake.received += count  # before the write may fail: the framing depends on it
-        write(intake.fd, count, intake.offset)
+        way.write(intake.fd, count, intake.offset)
         intake.offset += count
         intake.wanted -= count
         if intake.last_byte > until and intake.wanted:
@@ -144,7 +123,7 @@ class FastBody:
         """
         self._stop.on_request(self._on_stop)
         while True:
-            pause = await pool.run(_pump, self._intake, pool.has_spare)
+            pause = await pool.run(_pump, self._intake, pool.has_spare, pool.spare_hashers)
             if pause is _Pause.FULL:
                 return Ended.COMPLETE
             if pause is _Pause.GONE:

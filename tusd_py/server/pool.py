@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from queue import SimpleQueue
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from tusd_py.quick import Quick
+
+_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,6 +75,12 @@ class Pool:
         self._active = 0
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
         self._quick = Quick(ThreadPoolExecutor(2, thread_name_prefix="body-small"))
+        self._hashers = ThreadPoolExecutor(max(1, _PROCESSORS // 2), thread_name_prefix="body-hash")
+
+    @property
+    def spare_hashers(self) -> Executor | None:
+        """Threads for hashing beside a job, while there are processors that would do nothing else."""
+        return self._hashers if 2 * (self._active + 1) <= _PROCESSORS else None
 
     @property
     def has_spare(self) -> bool:

@@ -30,19 +30,25 @@ from tusd_py.store.adopt import (
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import format_info
 from tusd_py.store.space import copy, link, move, reserve
+from tusd_py.store.writeback import WriteBack
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
+_LARGE = 16 << 20  # bytes; smaller bodies are over before it is worth the trouble to write them back early
 _SMALL = 256 << 10  # bytes; the medium's speed decides where such a file is synced, not its size
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
 class FileStore(DataStore):
-    """Data files in ``directory``, with the permission bits ``file_mode`` before umask."""
+    """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
 
-    def __init__(self, directory: Path, *, file_mode: int = 0o664) -> None:
+    With ``writes_back`` large bodies go on to the medium while they arrive: for files that are synced.
+    """
+
+    def __init__(self, directory: Path, *, file_mode: int = 0o664, writes_back: bool = False) -> None:
         self._directory = str(directory.resolve())
         self._file_mode = file_mode
+        self._writes_back = writes_back
         # For what may take long: syncing, freeing the blocks of a large file, reading one.
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
         self._quick = Quick(self._threads)
@@ -116,7 +122,10 @@ class FileStore(DataStore):
     ) -> Received:
         fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
         try:
-            return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
+            if not self._writes_back or (body.length is not None and body.length < _LARGE):
+                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
+            async with WriteBack(fd, self._threads):
+                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)
 

@@ -1,0 +1,79 @@
+"""Has the system write a file to its medium while it arrives, so that the sync at its end has little to do.
+
+Without that an upload of a GiB fills the page cache at the speed of the network, and its client then waits
+for the disk alone; or the system, with too many pages to write, holds up whoever writes next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final
+
+from tusd_py.quick import outlast
+
+_GAP_S: Final = 0.05
+#: Nothing arrives: ever longer gaps, up to this one. Thousands of stalled uploads must cost nothing.
+_LONGEST_GAP_S: Final = 5.0
+_SYNC_FILE_RANGE_WRITE: Final = 2
+
+
+def _find() -> Callable[[int], object] | None:
+    """Return a call that begins to write all of a file, waiting for nothing; None: there is none here."""
+    try:
+        sync_file_range = ctypes.CDLL(None).sync_file_range
+    except (AttributeError, OSError):  # only Linux has it
+        return None
+    sync_file_range.argtypes = [ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong, ctypes.c_uint]
+    # What fails here fails again in the sync, which is where it is reported.
+    return lambda fd: sync_file_range(fd, 0, 0, _SYNC_FILE_RANGE_WRITE)
+
+
+_BEGIN: Final = _find()
+
+
+class WriteBack:
+    """While entered, what is written to ``fd`` goes on to the medium; afterwards nobody uses ``fd``."""
+
+    def __init__(self, fd: int, executor: Executor) -> None:
+        self._fd = fd
+        self._executor = executor
+        self._loop = asyncio.get_running_loop()
+        self._gap_s = _GAP_S
+        self._written_at = -1  # the file's time of change when it was last looked at, ns
+        self._timer: asyncio.TimerHandle | None = None
+        self._running: asyncio.Future[object] | None = None
+
+    async def __aenter__(self) -> None:
+        """Begin to look at the file now and then."""
+        self._wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop; wait for a call that is under way."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+        if self._running is not None:
+            await outlast(self._running)
+
+    def _wait(self) -> None:
+        self._timer = self._loop.call_later(self._gap_s, self._look)
+
+    def _look(self) -> None:
+        written_at = os.fstat(self._fd).st_mtime_ns
+        if _BEGIN is None or written_at == self._written_at:
+            self._gap_s = min(2 * self._gap_s, _LONGEST_GAP_S)
+            self._wait()
+            return
+        self._written_at, self._gap_s = written_at, _GAP_S
+        # In a thread: with a long queue in front of the medium this waits, too.
+        self._running = self._loop.run_in_executor(self._executor, _BEGIN, self._fd)
+        self._running.add_done_callback(self._begun)
+
+    def _begun(self, running: asyncio.Future[object]) -> None:
+        self._running = None
+        if self._timer is not None and not running.cancelled():
+            self._wait()
