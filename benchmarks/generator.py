@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,11 @@ def build() -> Path:
     return program
 
 
+def checksum_header(sha256: bytes) -> str:
+    """Return tus' header for a body with this digest."""
+    return f"Upload-Checksum: sha256 {b64encode(sha256).decode()}"
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """An upload that the generator made, and which bytes it must hold."""
@@ -62,10 +68,15 @@ class Generator:
     port: int
     base: str  # path at which uploads are created
 
-    def run(self, mode: str, headers: Sequence[str] = (), **keys: object) -> dict[str, Any]:
-        """Make one measurement. Raises LoadFailed when anything at all went wrong."""
+    def run(
+        self, mode: str, headers: Sequence[str] = (), patch_headers: Sequence[str] = (), **keys: object
+    ) -> dict[str, Any]:
+        """Make one measurement. Raises LoadFailed when anything at all went wrong.
+
+        ``headers`` go with every POST; of ``patch_headers`` each connection's PATCHes get one, in turn.
+        """
         done = subprocess.run(
-            self._command(mode, headers, keys),
+            [*self._command(mode, headers, keys), *(f"patch_header={header}" for header in patch_headers)],
             check=False,
             capture_output=True,
             text=True,
@@ -104,20 +115,25 @@ class Generator:
         if checked != len(lines):
             raise LoadFailed(f"{checked} of {len(lines)} uploads were checked")
 
-    def sha256(self, size: int) -> str:
-        """Return the SHA-256 of the first ``size`` bytes of stream 0, in base64."""
-        taken = hashlib.sha256()
-        command = [str(self.program), "stream", f"bytes={size}"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None  # for mypy
-            while block := process.stdout.read(1 << 20):
-                taken.update(block)
-        return b64encode(taken.digest()).decode()
+    def sha256(self, size: int, start: int = 0) -> bytes:
+        """Return the SHA-256 of ``size`` bytes of stream 0, beginning at ``start``."""
+        return _sha256(self.program, size, start)
 
     def _command(self, mode: str, headers: Sequence[str], keys: dict[str, object]) -> list[str]:
         words = [f"{key}={value}" for key, value in keys.items()]
         words += [f"header={header}" for header in headers]
         return [str(self.program), mode, f"port={self.port}", f"base={self.base}", *words]
+
+
+@cache  # every round asks for the same ones
+def _sha256(program: Path, size: int, start: int) -> bytes:
+    taken = hashlib.sha256()
+    command = [str(program), "stream", f"bytes={size}", f"start={start}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None  # for mypy
+        while block := process.stdout.read(1 << 20):
+            taken.update(block)
+    return taken.digest()
 
 
 class Acts:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from benchmarks import stalled
 from benchmarks.bench import MIB, SMALL_BYTES, Bench, Cost, Values
-from benchmarks.generator import LoadFailed, Piece, pieces
+from benchmarks.generator import LoadFailed, Piece, checksum_header, pieces
 from benchmarks.processes import disk_bytes, usage
 
 
@@ -39,11 +39,11 @@ def _one_patch(bench: Bench) -> Values:
 def _checked_patch(bench: Bench) -> Values:
     """The same with a checksum, for servers that know it; the others are measured without one."""
     size = bench.sizes.large_bytes
-    header = {}
+    checksum = []
     if "sha256" in bench.server.features:
-        header["patch_header"] = f"Upload-Checksum: sha256 {bench.load.sha256(size)}"
+        checksum = [checksum_header(bench.load.sha256(size))]
     with bench.cost() as cost:
-        result = bench.load.run("put", (), bytes=size, **header)
+        result = bench.load.run("put", patch_headers=checksum, bytes=size)
     bench.verify(pieces(result))
     return _transferred(result, cost)
 

@@ -22,6 +22,7 @@ struct options {
   int connections;
   uint64_t bytes;   /* of one upload */
   uint64_t patches; /* PATCHes for one upload */
+  uint64_t chunks;  /* chunks of one upload of the chunk API */
   uint64_t seed;    /* which of the many byte streams */
   uint64_t start;   /* where in the stream an upload begins */
   uint64_t stride;  /* upload k begins at start + k * stride; 0: it has a stream of its own */
@@ -33,7 +34,8 @@ struct options {
   const char *method;
   const char *headers[HEADERS_MOST]; /* further headers of every POST, or of a single request */
   int headers_n;
-  const char *patch_header; /* one further header of every PATCH */
+  const char *patch_headers[HEADERS_MOST]; /* one further header of every PATCH; the next connection has the next */
+  int patch_headers_n;
 };
 
 /* What an answer says, as far as anybody here wants to know it. */
@@ -70,8 +72,37 @@ void create(int fd, const struct options *o, uint64_t length, char *path);
 size_t patch_head(const struct options *o, char *text, const char *path, uint64_t offset, uint64_t n);
 size_t further_headers(const struct options *o, char *text, size_t room);
 
+/* latencies.c */
+struct latencies {
+  float *s;
+  size_t n, room;
+};
+void latencies_add(struct latencies *l, double latency_s);
+void latencies_print(struct latencies *l); /* members of a JSON object; sorts */
+void latencies_free(struct latencies *l);
+
+/* sender.c: one connection that sends a range of an upload's bytes with each request */
+struct sender {
+  int fd, number;
+  char path[PATH_BYTES];
+  uint64_t seed, start; /* the upload's bytes */
+  uint64_t sent, end;   /* positions in the upload, of this request */
+  double began;         /* of this request, where its mode wants to know */
+  char head[HEAD_BYTES], text[HEAD_BYTES];
+  size_t head_n, head_sent, text_n;
+};
+
+/* What is asked, and which answer is right. */
+struct job {
+  const struct options *o;
+  int (*begin)(struct job *job, struct sender *s); /* set head, sent and end; 0: nothing is left to send */
+  void (*judge)(struct job *job, const struct sender *s, const struct reply *reply);
+};
+double transfer(struct job *job, struct sender *senders); /* returns seconds */
+
 /* the modes */
 void run_put(const struct options *o);
+void run_chunks(const struct options *o);
 void run_get(const struct options *o);
 void run_check(const struct options *o);
 void run_stream(const struct options *o);

@@ -27,27 +27,15 @@ struct loop {
   const struct options *o;
   int poll;
   double deadline;
-  uint64_t started, done;
-  float *latencies_s;
-  size_t room;
+  uint64_t started;
+  struct latencies latencies;
   struct { char path[PATH_BYTES]; uint64_t seed; } samples[SAMPLES_MOST];
 };
-
-static void remember(struct loop *l, double latency_s)
-{
-  if (l->done == l->room) {
-    l->room = l->room ? 2 * l->room : 65536;
-    l->latencies_s = realloc(l->latencies_s, l->room * sizeof *l->latencies_s);
-    if (l->latencies_s == NULL)
-      fail("no memory for %zu latencies", l->room);
-  }
-  l->latencies_s[l->done++] = (float)latency_s;
-}
 
 /* Keep the first uploads and then ever rarer ones, so that samples come from the whole run. */
 static void sample(struct loop *l, const struct client *c)
 {
-  uint64_t n = l->done - 1;
+  uint64_t n = l->latencies.n - 1;
   size_t slot = n < SAMPLES_MOST ? n : n * 2654435761u % 1024;
   if (slot >= SAMPLES_MOST)
     return;
@@ -146,7 +134,7 @@ static int next(struct loop *l, struct client *c, const struct reply *r)
       return 0;
     }
   }
-  remember(l, now_s() - c->began);
+  latencies_add(&l->latencies, now_s() - c->began);
   if (c->step != LOOK)
     sample(l, c);
   if (finished(l))
@@ -179,19 +167,11 @@ static int serve(struct loop *l, struct client *c, uint32_t events)
   return next(l, c, &reply);
 }
 
-static int ascending(const void *a, const void *b)
-{
-  float x = *(const float *)a, y = *(const float *)b;
-  return (x > y) - (x < y);
-}
-
 static void report(struct loop *l, double seconds)
 {
-  size_t n = l->done;
-  qsort(l->latencies_s, n, sizeof *l->latencies_s, ascending);
-  printf("{\"seconds\": %.6f, \"requests\": %llu, \"p50_s\": %.6f, \"p99_s\": %.6f, \"max_s\": %.6f, \"uploads\": [",
-         seconds, (unsigned long long)n, (double)l->latencies_s[n / 2], (double)l->latencies_s[n * 99 / 100],
-         (double)l->latencies_s[n - 1]);
+  printf("{\"seconds\": %.6f, ", seconds);
+  latencies_print(&l->latencies);
+  printf(", \"uploads\": [");
   for (size_t i = 0, shown = 0; i < SAMPLES_MOST; i++)
     if (l->samples[i].path[0])
       printf("%s{\"path\": \"%s\", \"seed\": %llu, \"start\": 0, \"bytes\": %llu}", shown++ ? ", " : "",
@@ -238,7 +218,7 @@ void run_small(const struct options *o)
     clients[i].fd = dial(o);
   loop_through(&l, clients, CREATE);
   free(clients);
-  free(l.latencies_s);
+  latencies_free(&l.latencies);
 }
 
 void run_head(const struct options *o)
@@ -260,5 +240,5 @@ void run_head(const struct options *o)
   }
   loop_through(&l, clients, LOOK);
   free(clients);
-  free(l.latencies_s);
+  latencies_free(&l.latencies);
 }

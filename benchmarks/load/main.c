@@ -5,14 +5,15 @@
 #include <string.h>
 
 static const struct { const char *name; void (*run)(const struct options *); } modes[] = {
-  {"put", run_put}, {"get", run_get}, {"check", run_check}, {"stream", run_stream}, {"small", run_small},
-  {"head", run_head}, {"request", run_request}, {"stall", run_stall}, {"sink", run_sink},
+  {"put", run_put}, {"chunks", run_chunks}, {"get", run_get}, {"check", run_check}, {"stream", run_stream},
+  {"small", run_small}, {"head", run_head}, {"request", run_request}, {"stall", run_stall}, {"sink", run_sink},
 };
 
 static const struct { const char *key; size_t at; } numbers[] = {
   {"bytes", offsetof(struct options, bytes)}, {"patches", offsetof(struct options, patches)},
   {"seed", offsetof(struct options, seed)}, {"start", offsetof(struct options, start)},
   {"stride", offsetof(struct options, stride)}, {"count", offsetof(struct options, count)},
+  {"chunks", offsetof(struct options, chunks)},
 };
 
 static const struct { const char *key; size_t at; } integers[] = {
@@ -22,8 +23,7 @@ static const struct { const char *key; size_t at; } integers[] = {
 
 static const struct { const char *key; size_t at; } texts[] = {
   {"host", offsetof(struct options, host)}, {"base", offsetof(struct options, base)},
-  {"path", offsetof(struct options, path)},
-  {"method", offsetof(struct options, method)}, {"patch_header", offsetof(struct options, patch_header)},
+  {"path", offsetof(struct options, path)}, {"method", offsetof(struct options, method)},
 };
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
@@ -50,6 +50,8 @@ static void set(struct options *o, const char *key, const char *value)
     o->seconds = atof(value);
   else if (strcmp(key, "header") == 0 && o->headers_n < HEADERS_MOST)
     o->headers[o->headers_n++] = value;
+  else if (strcmp(key, "patch_header") == 0 && o->patch_headers_n < HEADERS_MOST)
+    o->patch_headers[o->patch_headers_n++] = value;
   else
     fail("unknown key %s", key);
 }
