@@ -28,6 +28,8 @@ class Sizes:
     patch_bytes: int = 4 * MIB  # of each of 64 on one connection
     partial_bytes: int = 128 * MIB  # of each of four that are concatenated
     huge_bytes: int = 10 * GIB
+    session_bytes: int = GIB  # of one upload in 64 chunks
+    small_chunks: int = 10_000  # of 1 KiB each
     loop_s: float = 3.0  # of small requests
     stalled_connections: int = 2000
     settle_s: float = 1.0  # until memory is read
@@ -63,6 +65,22 @@ class Cost:
         return {"cpu_us_per_request": self.cpu_s / count * 1e6, "peak_memory_mib": self.peak_memory_mib}
 
 
+def transferred(result: dict[str, Any], cost: Cost) -> Values:
+    """Return the values of one large transfer."""
+    size, seconds = result["bytes"], result["seconds"]
+    return {"throughput_mib_s": size / MIB / seconds, **cost.for_bytes(size)}
+
+
+def looped(result: dict[str, Any], cost: Cost) -> Values:
+    """Return the values of many small requests."""
+    return {
+        "requests_s": result["requests"] / result["seconds"],
+        "p50_ms": result["p50_s"] * 1e3,
+        "p99_ms": result["p99_s"] * 1e3,
+        **cost.for_requests(result["requests"]),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Bench:
     """A running server, the generator aimed at it, and the sizes asked for."""
@@ -70,6 +88,7 @@ class Bench:
     server: Server
     load: Generator
     sizes: Sizes
+    round: int = 0  # which visit of this server it is
 
     @contextmanager
     def cost(self) -> Iterator[Cost]:

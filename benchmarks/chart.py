@@ -20,7 +20,7 @@ _GAP_PX: Final = 12
 _TOP_PX: Final = 70
 _DECADES: Final = 2  # to each side of equal; longer bars are cut there
 _COLOURS: Final = ("#1f6f8b", "#99c24d", "#e07a5f", "#6d597a", "#f2b134", "#577590")
-#: The metric that stands for a scenario.
+#: The metric that stands for a scenario; besides, every one that is a ratio by itself.
 _MAIN: Final = ("throughput_mib_s", "requests_s", "seconds", "memory_kib_per_connection")
 
 
@@ -61,9 +61,10 @@ def chart(results: Results) -> str:
 def _groups(lines: Sequence[Line]) -> list[_Group]:
     found: dict[tuple[str, str], list[tuple[str, float]]] = {}
     for line in lines:
-        if line.metric in _MAIN and line.ratio is not None and line.ratio.median > 0:
-            ratio = line.ratio.median
-            factor = ratio if METRICS[line.metric].higher_is_better else 1 / ratio
+        metric = METRICS[line.metric]
+        spread = line.value if metric.is_ratio else line.ratio if line.metric in _MAIN else None
+        if spread is not None and spread.median > 0:
+            factor = spread.median if metric.higher_is_better else 1 / spread.median
             found.setdefault((line.scenario, line.metric), []).append((line.server, factor))
     return [
         _Group(f"{SCENARIOS[scenario].title}: {METRICS[metric].title}", factors)

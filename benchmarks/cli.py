@@ -27,6 +27,8 @@ _QUICK = Sizes(
     patch_bytes=64 * 1024,
     partial_bytes=2 * MIB,
     huge_bytes=32 * MIB,
+    session_bytes=4 * MIB,
+    small_chunks=100,
     loop_s=0.1,
     stalled_connections=32,
     settle_s=0.1,
@@ -47,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rounds", type=int, default=5, help="how often each server is visited (default: 5)")
     add("--directory", type=Path, default=Path(), help="where upload directories are made (default: here)")
     add("--base-path", default="/files/", help="URL path that makes uploads (default: /files/)")
+    add("--api-prefix", default="", help="URL path above uploads/ of the chunk API (default: none)")
     add(
         "--quick",
         action="store_true",
@@ -80,15 +83,16 @@ def _run(options: argparse.Namespace) -> Results:
     names = [server.name for server in servers]
     if len(names) < 2 or len(set(names)) < len(names) or (options.baseline or names[-1]) not in names:
         raise ValueError("give two servers or more, each with a name of its own; one is the baseline")
-    parent = options.directory
+    parent, api = options.directory, options.api_prefix.rstrip("/")
     results = Results(file_system(parent), describe(), options.baseline or names[-1], {})
     with ExitStack() as stack:
         kept = {}
         if options.quick:
             kept = {
-                spec.name: stack.enter_context(running(spec, parent, options.base_path)) for spec in servers
+                spec.name: stack.enter_context(running(spec, parent, options.base_path, api))
+                for spec in servers
             }
-        plan = Plan(servers, build(), options.base_path, _sizes(options), options.rounds, kept)
+        plan = Plan(servers, build(), options.base_path, api, _sizes(options), options.rounds, kept)
         for name in options.scenario or _USUAL:
             results.samples[name], failures = measure(plan, SCENARIOS[name], parent)
             if failures:

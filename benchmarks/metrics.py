@@ -16,16 +16,28 @@ class Metric:
     title: str
     unit: str
     higher_is_better: bool = False
+    is_ratio: bool = False  # to something else on the same server, measured in the same round
 
 
 METRICS: Final[dict[str, Metric]] = {
     metric.name: metric
     for metric in (
         Metric("throughput_mib_s", "throughput", "MiB/s", higher_is_better=True),
+        Metric("of_patches", "throughput / eight PATCHes", "", higher_is_better=True, is_ratio=True),
+        Metric(
+            "of_checked_patches",
+            "throughput / eight PATCHes with sha256",
+            "",
+            higher_is_better=True,
+            is_ratio=True,
+        ),
         Metric("requests_s", "rate", "1/s", higher_is_better=True),
         Metric("p50_ms", "median latency", "ms"),
         Metric("p99_ms", "99th percentile", "ms"),
         Metric("seconds", "time", "s"),
+        Metric("of_hashing", "time / hashing the file", "", is_ratio=True),
+        Metric("catalog_ms", "claim and record, mean", "ms"),
+        Metric("catalog_p99_ms", "claim and record, 99th percentile", "ms"),
         Metric("cpu_s_per_gib", "server CPU", "s/GiB"),
         Metric("cpu_us_per_request", "server CPU", "us"),
         Metric("cpu_s", "server CPU", "s"),

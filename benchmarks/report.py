@@ -63,7 +63,7 @@ def _lines(results: Results) -> Iterator[Line]:
             for metric in METRICS:
                 if metric in rounds[0]:
                     ours = [values[metric] for values in rounds]
-                    theirs = [values[metric] for values in reference[: len(ours)]]
+                    theirs = [values[metric] for values in reference[: len(ours)] if metric in values]
                     yield _line((scenario, metric, server), ours, theirs, processes)
 
 
@@ -112,9 +112,10 @@ def table(results: Results, *, only_bars: bool = False) -> str:
         unit = f", {metric.unit}" if metric.unit else ""
         verdict = {True: "yes", False: "**missed**", None: ""}[line.cleared]
         theirs = "-" if line.baseline is None else number(line.baseline.median)
+        ratio = line.value if metric.is_ratio else line.ratio  # a ratio of ratios says nothing
         rows.append(
             f"| {SCENARIOS[line.scenario].title} | {metric.title}{unit} | {line.server} "
-            f"| {number(line.value.median)} | {theirs} | {_spread(line.ratio)} | {line.bar} | {verdict} |"
+            f"| {number(line.value.median)} | {theirs} | {_spread(ratio)} | {line.bar} | {verdict} |"
         )
     for scenario, failures in results.failures.items():
         for server, text in failures.items():

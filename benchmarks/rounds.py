@@ -28,6 +28,7 @@ class Plan:
     servers: Sequence[ServerSpec]
     program: Path  # the generator
     base: str  # path at which the servers create uploads
+    api: str  # path above uploads/ of the chunk API; empty or without a final slash
     sizes: Sizes
     rounds: int
     kept: Mapping[str, Server] = field(default_factory=dict)  # by name; used instead of fresh ones
@@ -47,7 +48,7 @@ def measure(plan: Plan, scenario: Scenario, parent: Path) -> tuple[Samples, Fail
             if spec.name in failures:
                 continue
             try:
-                values = _once(plan, scenario, spec, parent)
+                values = _once(plan, scenario, spec, parent, number)
             except LoadFailed as error:
                 failures[spec.name] = str(error)
                 samples[spec.name] = []
@@ -59,24 +60,24 @@ def measure(plan: Plan, scenario: Scenario, parent: Path) -> tuple[Samples, Fail
     return samples, failures
 
 
-def _once(plan: Plan, scenario: Scenario, spec: ServerSpec, parent: Path) -> Values | None:
+def _once(plan: Plan, scenario: Scenario, spec: ServerSpec, parent: Path, number: int) -> Values | None:
     if spec.name in plan.kept:
-        return _visit(plan, scenario, plan.kept[spec.name])
+        return _visit(plan, scenario, plan.kept[spec.name], number)
     os.sync()  # what the server before has left to write must not slow this one down
-    with running(spec, parent, plan.base) as server:
+    with running(spec, parent, plan.base, plan.api) as server:
         _bench(plan, server).warm_up()
-        return _visit(plan, scenario, server)
+        return _visit(plan, scenario, server, number)
 
 
-def _visit(plan: Plan, scenario: Scenario, server: Server) -> Values | None:
+def _visit(plan: Plan, scenario: Scenario, server: Server, number: int) -> Values | None:
     if scenario.needs is not None and scenario.needs not in server.features:
         return None
-    values = scenario.run(_bench(plan, server))
+    values = scenario.run(_bench(plan, server, number))
     return {**values, "processes": usage(server.session).processes}
 
 
-def _bench(plan: Plan, server: Server) -> Bench:
-    return Bench(server, Generator(plan.program, server.port, plan.base), plan.sizes)
+def _bench(plan: Plan, server: Server, number: int = 0) -> Bench:
+    return Bench(server, Generator(plan.program, server.port, plan.base), plan.sizes, number)
 
 
 def _short(values: Values) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
-from benchmarks import stalled
-from benchmarks.bench import MIB, SMALL_BYTES, Bench, Cost, Values
+from benchmarks import chunks, stalled
+from benchmarks.bench import SMALL_BYTES, Bench, Values, looped, transferred
 from benchmarks.generator import LoadFailed, Piece, checksum_header, pieces
 from benchmarks.processes import disk_bytes, usage
 
@@ -20,20 +20,15 @@ class Scenario:
     name: str
     title: str
     run: Callable[[Bench], Values]
-    needs: str | None = None  # a tus extension; without it there is nothing to measure
+    needs: str | None = None  # one of a server's features; without it there is nothing to measure
     is_optional: bool = False  # runs only when asked for by name
-
-
-def _transferred(result: dict[str, Any], cost: Cost) -> Values:
-    size, seconds = result["bytes"], result["seconds"]
-    return {"throughput_mib_s": size / MIB / seconds, **cost.for_bytes(size)}
 
 
 def _one_patch(bench: Bench) -> Values:
     with bench.cost() as cost:
         result = bench.load.run("put", bytes=bench.sizes.large_bytes)
     bench.verify(pieces(result))
-    return _transferred(result, cost)
+    return transferred(result, cost)
 
 
 def _checked_patch(bench: Bench) -> Values:
@@ -45,30 +40,21 @@ def _checked_patch(bench: Bench) -> Values:
     with bench.cost() as cost:
         result = bench.load.run("put", patch_headers=checksum, bytes=size)
     bench.verify(pieces(result))
-    return _transferred(result, cost)
+    return transferred(result, cost)
 
 
 def _eight_at_once(bench: Bench) -> Values:
     with bench.cost() as cost:
         result = bench.load.run("put", connections=8, bytes=bench.sizes.parallel_bytes)
     bench.verify(pieces(result))
-    return _transferred(result, cost)
+    return transferred(result, cost)
 
 
 def _many_patches(bench: Bench) -> Values:
     with bench.cost() as cost:
         result = bench.load.run("put", bytes=64 * bench.sizes.patch_bytes, patches=64)
     bench.verify(pieces(result))
-    return _transferred(result, cost)
-
-
-def _looped(result: dict[str, Any], cost: Cost) -> Values:
-    return {
-        "requests_s": result["requests"] / result["seconds"],
-        "p50_ms": result["p50_s"] * 1e3,
-        "p99_ms": result["p99_s"] * 1e3,
-        **cost.for_requests(result["requests"]),
-    }
+    return transferred(result, cost)
 
 
 def _small(bench: Bench, *, connections: int, with_upload: bool) -> Values:
@@ -81,13 +67,13 @@ def _small(bench: Bench, *, connections: int, with_upload: bool) -> Values:
             with_upload=int(with_upload),
         )
     bench.verify(pieces(result))
-    return _looped(result, cost)
+    return looped(result, cost)
 
 
 def _head(bench: Bench) -> Values:
     with bench.cost() as cost:  # every answer's Upload-Offset is compared by the generator
         result = bench.load.run("head", bytes=SMALL_BYTES, connections=16, seconds=bench.sizes.loop_s)
-    return _looped(result, cost)
+    return looped(result, cost)
 
 
 def _final_post(bench: Bench) -> Values:
@@ -119,7 +105,7 @@ def _download(bench: Bench) -> Values:
     bench.load.run("get", path=path, bytes=size, verify=1)
     with bench.cost() as cost:
         result = bench.load.run("get", path=path, bytes=size)
-    return _transferred(result, cost)
+    return transferred(result, cost)
 
 
 def _idle(bench: Bench) -> Values:
@@ -131,7 +117,7 @@ def _huge(bench: Bench) -> Values:
     with bench.cost() as cost:
         result = bench.load.run("put", bytes=size)
     bench.verify(pieces(result))
-    return _transferred(result, cost)
+    return transferred(result, cost)
 
 
 def _small_scenario(connections: int, *, with_upload: bool) -> Scenario:
@@ -158,6 +144,9 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Scenario("final-post", "final POST of four partial uploads", _final_post, needs="concatenation"),
         Scenario("download", "download", _download),
         Scenario("stalled", "stalled uploads", stalled.run),
+        Scenario("chunks", "64 chunks at once", chunks.beside_patches, needs="chunks"),
+        Scenario("commit", "commit of 1 GiB", chunks.commit, needs="chunks"),
+        Scenario("many-chunks", "10,000 chunks of 1 KiB", chunks.very_many, needs="chunks"),
         Scenario("idle", "idle after warm-up", _idle),
         Scenario("huge", "one upload of 10 GiB", _huge, is_optional=True),
     )

@@ -49,8 +49,10 @@ class Server:
     session: int  # its processes' session id
     port: int
     base: str  # path at which uploads are created
+    api: str  # path above uploads/ of the chunk API
     directory: Path
-    features: frozenset[str]  # tus extensions, and "sha256" where it checks that
+    #: tus extensions, "sha256" where it checks that, and "chunks" where it has the chunk API
+    features: frozenset[str]
 
     def data_file(self, path: str, size: int) -> Path | None:
         """Return the file that holds an upload of ``size`` bytes, when it is one file named by its id."""
@@ -59,20 +61,20 @@ class Server:
 
 
 @contextmanager
-def running(spec: ServerSpec, parent: Path, base: str) -> Iterator[Server]:
+def running(spec: ServerSpec, parent: Path, base: str, api: str) -> Iterator[Server]:
     """Start a server on a fresh directory in ``parent``; stop it and remove that afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-", dir=parent) as name, tempfile.TemporaryFile() as log:
         port = _free_port()
         command = shlex.split(spec.command.replace("{port}", str(port)).replace("{dir}", name))
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         try:
-            features = _wait(process, port, base)
+            features = _wait(process, port, base, api)
             if features is None:
                 log.seek(0)
                 raise ServerFailed(
                     f"{spec.name} did not start: {log.read()[-2000:].decode(errors='replace')}"
                 )
-            yield Server(spec.name, process.pid, port, base, Path(name), features)
+            yield Server(spec.name, process.pid, port, base, api, Path(name), features)
         finally:
             _stop(process)
 
@@ -84,24 +86,34 @@ def _free_port() -> int:
         return port
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, base: str) -> frozenset[str] | None:
+def _wait(process: subprocess.Popen[bytes], port: int, base: str, api: str) -> frozenset[str] | None:
     """Return what the server can do as soon as it answers; None when it ended or stays silent."""
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and process.poll() is None:
         with suppress(OSError, http.client.HTTPException):
-            return _features(port, base)
+            return _features(port, base) | _chunk_features(port, api)
         time.sleep(0.05)
     return None
 
 
-def _features(port: int, base: str) -> frozenset[str]:
+def _ask(port: int, method: str, path: str) -> tuple[http.client.HTTPResponse, bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("OPTIONS", base)
+        connection.request(method, path)
         answer = connection.getresponse()
-        answer.read()
+        return answer, answer.read()
     finally:
         connection.close()
+
+
+def _chunk_features(port: int, api: str) -> frozenset[str]:
+    """See whether the chunk API is there, by its description: other servers answer any path with 200."""
+    answer, body = _ask(port, "GET", f"{api}/openapi.json")
+    return frozenset({"chunks"} if answer.status == 200 and b"/commit" in body else ())
+
+
+def _features(port: int, base: str) -> frozenset[str]:
+    answer, _ = _ask(port, "OPTIONS", base)
     if answer.status not in (200, 204) or "1.0.0" not in (answer.getheader("Tus-Version") or ""):
         raise ServerFailed(f"OPTIONS {base} answered {answer.status} without Tus-Version 1.0.0")
     listed = f"{answer.getheader('Tus-Extension', '')},{answer.getheader('Tus-Checksum-Algorithm', '')}"

@@ -67,6 +67,38 @@ def test_a_bar_for_a_value_needs_no_baseline() -> None:
     assert "| - | - | ≤ 20 | yes |" in table(results)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "metric", "value", "cleared"),
+    [
+        ("chunks", "of_patches", 0.9, True),
+        ("chunks", "of_patches", 0.89, False),
+        ("chunks", "of_checked_patches", 0.1, None),
+        ("commit", "of_hashing", 1.2, True),
+        ("commit", "of_hashing", 1.21, False),
+        ("many-chunks", "catalog_ms", 1.0, True),
+        ("many-chunks", "catalog_ms", 1.01, False),
+    ],
+)
+def test_bars_of_the_chunk_api(scenario: str, metric: str, value: float, cleared: bool | None) -> None:
+    """What a server is compared with is on that server, so the baseline makes no difference."""
+    for theirs in ([], [1000.0]):
+        assert compare(_results(scenario, metric, [value], theirs))[0].cleared is cleared
+
+
+def test_a_ratio_within_a_server_is_shown_with_its_spread() -> None:
+    """In the table instead of a ratio of ratios, and in the chart as it is: less of a time is better."""
+    results = _results("commit", "of_hashing", [1.5, 2, 4], [])
+    assert "| 2 | - | 2 (1.5 to 4) | ≤ 1.2 | **missed** |" in table(results)
+    assert "<title>ours: 0.5</title>" in chart(results)
+
+
+def test_a_baseline_may_lack_a_metric() -> None:
+    """Not every server with the chunk API can check the PATCHes that it is compared with."""
+    results = _results("chunks", "of_checked_patches", [1.0], [1.0])
+    del results.samples["chunks"]["theirs"][0]["of_checked_patches"]
+    assert compare(results)[0].baseline is None
+
+
 def test_every_bar_is_of_something_measured() -> None:
     for bar in BARS:
         assert bar.scenario in SCENARIOS

@@ -20,6 +20,9 @@ pytestmark = pytest.mark.skipif(
 _OURS = f"{sys.executable} -m tusd_py -host 127.0.0.1 -port {{port}} -upload-dir {{dir}}"
 
 
+_LIAR = f"{sys.executable} {Path(__file__).with_name('lying_server.py')} {{port}} {{dir}}"
+
+
 def _run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "benchmarks", "--quick", "--rounds", "1", *words]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
@@ -46,14 +49,52 @@ def test_every_scenario_runs_on_two_servers(tmp_path: Path) -> None:
 
 def test_a_server_that_stores_wrong_bytes_has_no_result(tmp_path: Path) -> None:
     """Fast and wrong is a failure, named in the table and in the exit status."""
-    liar = f"{sys.executable} {Path(__file__).with_name('lying_server.py')} {{port}} {{dir}}"
     done = _run(
         *("--scenario", "one-patch", "--directory", str(tmp_path)),
-        *("--server", f"liar={liar}", "--server", f"ours={_OURS}"),
+        *("--server", f"liar={_LIAR} change", "--server", f"ours={_OURS}"),
     )
     assert done.returncode == 1
     assert "| liar | failed: load: " in done.stdout
     assert "wrong bytes" in done.stdout
+
+
+def test_chunks_that_are_stored_wrongly_have_no_result(tmp_path: Path) -> None:
+    """A byte changed or lost, in chunks or in the PATCHes beside them; another digest than was sent."""
+    results = tmp_path / "results.json"
+    scenarios = ["chunks", "commit", "many-chunks"]
+    liars = ["change", "lose", "change-patches", "wrong-digest"]
+    done = _run(
+        *("--directory", str(tmp_path), "--json", str(results)),
+        *(word for name in scenarios for word in ("--scenario", name)),
+        *(word for how in liars for word in ("--server", f"{how}={_LIAR} {how}")),
+        *("--server", f"ours={_OURS}"),
+    )
+    assert done.returncode == 1
+    stored = json.loads(results.read_text())
+    failed = {scenario: set(failures) for scenario, failures in stored["failures"].items()}
+    every = {"change", "lose", "wrong-digest"}
+    assert failed == {"chunks": {*every, "change-patches"}, "commit": every, "many-chunks": every}
+    for scenario in scenarios:
+        failures = stored["failures"][scenario]
+        assert "wrong bytes" in failures["change"]
+        assert "wrong bytes" in failures["lose"]
+        assert failures["wrong-digest"].startswith("the commit answered")
+        assert len(stored["samples"][scenario]["ours"]) == 1
+
+
+def test_a_server_without_chunks_shows_nothing_of_them(tmp_path: Path) -> None:
+    """It neither fails nor has a value; the other one's bar needs none of it."""
+    results = tmp_path / "results.json"
+    done = _run(
+        *("--scenario", "many-chunks", "--directory", str(tmp_path), "--json", str(results)),
+        *("--api-prefix", "/api/v3/"),
+        *("--server", f"ours={_OURS} -api-prefix /api/v3", "--server", f"without={_OURS} -disable-api"),
+    )
+    assert done.returncode == 0, done.stderr
+    samples = json.loads(results.read_text())["samples"]["many-chunks"]
+    assert (len(samples["ours"]), len(samples["without"])) == (1, 0)
+    assert "| ours |" in done.stdout
+    assert "| without |" not in done.stdout.partition("\n")[2].partition("|---")[2]
 
 
 @pytest.mark.parametrize(
