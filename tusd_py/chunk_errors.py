@@ -174,6 +174,16 @@ class TooManyChunks(ChunkError):
         super().__init__(f"an upload has at most {limit} chunks, send larger ones", max=limit)
 
 
+class BodyTooLarge(ChunkError):
+    """The body has more bytes beside a file's than the fields of a request may take."""
+
+    code = "ERR_BODY_TOO_LARGE"
+    status = 413
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__(f"the fields of this request have at most {limit} bytes", max=limit)
+
+
 class UnsupportedBodyType(ChunkError):
     """The body's type is none that this resource reads."""
 

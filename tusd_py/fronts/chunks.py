@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -171,7 +172,10 @@ class ChunksFront:
         """``PUT`` or ``POST uploads/{id}/commit``: all is there, and it is this."""
         caller = caller_of(request)
         upload = await self._sessions.find(upload_id, caller)
-        wanted = self._wanted_commit(request, await read_fields(request), upload)
+        view = await self._sessions.view(upload)
+        fields = await read_fields(request, parts=view.chunk_count)
+        # 10,000 parts take some milliseconds, in which the other requests go on.
+        wanted = await run_in_threadpool(self._wanted_commit, request, fields, upload)
         committed = await self._commits.commit(upload, wanted, caller)
         return await self._committed(request, committed)
 

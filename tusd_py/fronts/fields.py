@@ -7,56 +7,81 @@ import re
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from tusd_py.chunk_errors import InvalidBody, InvalidField, UnsupportedBodyType
-from tusd_py.fronts.multipart import MultipartBody, boundary_of
+from tusd_py.chunk_errors import BodyTooLarge, InvalidBody, InvalidField, UnsupportedBodyType
+from tusd_py.fronts.multipart import FIELDS_BYTES, MultipartBody, boundary_of
 from tusd_py.model.upload import MAX_LENGTH
 
-#: A list of 10,000 parts with digests fits.
-_MOST_BYTES: Final = 4 << 20
+#: What stands between the values of a JSON text, and how many of these are parsed. A text of 64 KiB could
+#: have four times as many, and a parser takes a hundred times as long for them as for one long string.
+_MARKS: Final = b",:[{"
+_MOST_MARKS: Final = 16 << 10
+#: What one item of a list of parts may add: bytes (with blanks and fields that we do not know), and marks.
+_PART_BYTES: Final = 256
+_PART_MARKS: Final = 10
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 
 
-async def read_fields(request: Request) -> dict[str, Any]:
+async def read_fields(request: Request, *, parts: int = 0) -> dict[str, Any]:
     """Read the fields of a body; an empty one has none.
 
+    Args:
+        parts: Items that a list in a JSON object may have, beyond what 64 KiB hold.
+
     Raises:
-        InvalidBody: Malformed, too large, or JSON that is no object.
+        BodyTooLarge: Above 64 KiB and what ``parts`` items take; as little as possible of it is read.
+        InvalidBody: Malformed, JSON that is no object, or more values than a request has use for.
         UnsupportedBodyType: Neither JSON nor a form.
     """
     content_type = request.headers.get("content-type", "")
     boundary = boundary_of(content_type)
     if boundary is not None:
+        _check_announced(request, FIELDS_BYTES)
         return dict(
             await MultipartBody(request.scope, request.receive, boundary, file_field=None).read_fields()
         )
-    data = await _read(request)
+    data = await _read(request, FIELDS_BYTES + parts * _PART_BYTES)
     if not data.strip():
         return {}
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/x-www-form-urlencoded":
+        if len(data) > FIELDS_BYTES:
+            raise BodyTooLarge(limit=FIELDS_BYTES)
         try:
             return dict(parse_qsl(data.decode(), keep_blank_values=True, max_num_fields=100))
         except ValueError:
             raise InvalidBody("the form is malformed") from None
     if kind == "application/json" or kind.endswith("+json"):
-        return _from_json(data)
+        most = _MOST_MARKS + parts * _PART_MARKS
+        if len(data) <= FIELDS_BYTES:
+            return _from_json(data, most)
+        return await run_in_threadpool(_from_json, data, most)
     raise UnsupportedBodyType("application/json, application/x-www-form-urlencoded or multipart/form-data")
 
 
-async def _read(request: Request) -> bytes:
+def _check_announced(request: Request, most: int) -> None:
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and (len(announced) > 19 or int(announced) > most):
+        raise BodyTooLarge(limit=most)
+
+
+async def _read(request: Request, most: int) -> bytes:
+    _check_announced(request, most)
     blocks: list[bytes] = []
     size = 0
     async for block in request.stream():
         size += len(block)
-        if size > _MOST_BYTES:
-            raise InvalidBody(f"the body has more than {_MOST_BYTES} bytes")
+        if size > most:
+            raise BodyTooLarge(limit=most)
         blocks.append(block)
     return b"".join(blocks)
 
 
-def _from_json(data: bytes) -> dict[str, Any]:
+def _from_json(data: bytes, most_marks: int) -> dict[str, Any]:
+    if sum(data.count(mark) for mark in _MARKS) > most_marks:
+        raise InvalidBody("the JSON has too many values")
     try:
         fields = json.loads(data)
     except (ValueError, RecursionError):

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Receive, Scope
 
-from tusd_py.chunk_errors import InvalidBody, InvalidField
+from tusd_py.chunk_errors import BodyTooLarge, InvalidBody, InvalidField
 from tusd_py.fronts.bodies import PortableBody, Stopped, WriteBehind
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-#: Bytes that all parts but the file may have together, and how many there may be.
-_FIELDS_BYTES: Final = 4 << 20
-_FIELDS: Final = 100
+#: Bytes that everything but the file may have: fields, the headers of parts, what is before and after them.
+FIELDS_BYTES: Final = 64 << 10
+_FIELDS: Final = 100  # parts
+#: Bytes that are parsed at a time. Where that takes milliseconds the other requests go on in between.
+_SLICE: Final = 32 << 10
+_SLOW_S: Final = 0.001
 
 
 class _Form:
@@ -35,7 +40,7 @@ class _Form:
         self._name = ""
         self._value = bytearray()
         self._parts = 0
-        self._field_bytes = 0
+        self._other_bytes = 0
         self._header = (bytearray(), bytearray())
         self._disposition = b""
         callbacks: MultipartCallbacks = {
@@ -51,12 +56,18 @@ class _Form:
         self._parser = MultipartParser(boundary, callbacks)
 
     def feed(self, data: bytes) -> list[memoryview]:
-        """Take the next bytes of the body; return those of the file among them. Raises InvalidBody."""
+        """Take the next bytes of the body; return those of the file among them.
+
+        Raises InvalidBody, BodyTooLarge.
+        """
         self._pieces = []
         try:
             self._parser.write(data)
         except FormParserError:
             raise InvalidBody("the multipart body is malformed") from None
+        self._other_bytes += len(data) - sum(map(len, self._pieces))
+        if self._other_bytes > FIELDS_BYTES:
+            raise BodyTooLarge(limit=FIELDS_BYTES)
         return self._pieces
 
     def _begin_part(self) -> None:
@@ -81,8 +92,8 @@ class _Form:
             raise InvalidBody("a part of the multipart body has no name")
         self._name = options[b"name"].decode("utf-8", "replace")
         self._parts += 1
-        self._field_bytes += len(self._name)
-        self._check_size()  # parts without data would never come to the check there
+        if self._parts > _FIELDS:
+            raise InvalidBody(f"the multipart body has more than {_FIELDS} parts")
         self._in_file = self._name == self._file_field
         if not self._in_file:
             return
@@ -95,13 +106,7 @@ class _Form:
         if self._in_file:
             self._pieces.append(memoryview(data)[start:end])
             return
-        self._field_bytes += end - start
-        self._check_size()
         self._value += data[start:end]
-
-    def _check_size(self) -> None:
-        if self._field_bytes > _FIELDS_BYTES or self._parts > _FIELDS:
-            raise InvalidBody("the fields of the multipart body are too many or too long")
 
     def _end_part(self) -> None:
         if not self._in_file:
@@ -128,7 +133,7 @@ class MultipartBody(PortableBody):
 
     Constant memory, no temporary file. The length of a part is never announced.
 
-    Unlike other bodies it raises for the client's faults of form: InvalidBody, InvalidField.
+    Unlike other bodies it raises for the client's faults of form: InvalidBody, InvalidField, BodyTooLarge.
     """
 
     def __init__(
@@ -173,7 +178,7 @@ class MultipartBody(PortableBody):
                 if ended is not None:
                     break
                 ended, data = _read(await self.next_event(stopped), stop)
-                pieces = self._form.feed(data) if data else []
+                pieces = await self._feed(data)
         finally:
             self.let_go()
             await writer.finish()
@@ -182,11 +187,11 @@ class MultipartBody(PortableBody):
         return Received(limit - left, ended)
 
     async def begin(self) -> bool:
-        """Read on until the file begins; whether there is one. Raises InvalidBody."""
+        """Read on until the file begins; whether there is one. Raises InvalidBody, BodyTooLarge."""
         stopped, stop = Stopped(StopSignal()), StopSignal()
         while not self._form.has_file and not self._form.is_over:
             ended, data = _read(await self.next_event(stopped), stop)
-            self._early += self._form.feed(data) if data else []
+            self._early += await self._feed(data)
             if ended is not None:
                 self._ended = ended
                 break
@@ -195,17 +200,25 @@ class MultipartBody(PortableBody):
         return self._form.has_file
 
     async def read_fields(self) -> dict[str, str]:
-        """Read a form without a file to its end. Raises InvalidBody."""
+        """Read a form without a file to its end. Raises InvalidBody, BodyTooLarge."""
         stopped, stop = Stopped(StopSignal()), StopSignal()
         ended: Ended | None = None
         while ended is None:
             ended, data = _read(await self.next_event(stopped), stop)
-            if data:
-                self._form.feed(data)
+            await self._feed(data)
         self.let_go()
         if ended is not Ended.COMPLETE or not self._form.is_over:
             raise InvalidBody("the multipart body ended early")
         return self.fields
+
+    async def _feed(self, data: bytes) -> list[memoryview]:
+        pieces: list[memoryview] = []
+        for start in range(0, len(data), _SLICE):
+            began = monotonic()
+            pieces += self._form.feed(data[start : start + _SLICE])
+            if monotonic() - began > _SLOW_S:
+                await asyncio.sleep(0)
+        return pieces
 
     def _check_form(self) -> None:
         if not self._form.is_over:

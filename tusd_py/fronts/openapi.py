@@ -164,7 +164,7 @@ def _commit() -> dict[str, Any]:
     return _operation(
         "Verify the whole and complete the upload",
         {"200": _json("Upload", "Committed"), "202": _json("Upload", "It runs; look at the upload")},
-        "400 404 409 410 415 423 507",
+        "400 404 409 410 413 415 423 507",
         [_path("id"), _header("Repr-Digest"), _header("Prefer")],
         requestBody=_fields({"sha256": _SHA256, "parts": {"type": "array", "items": part}}, required=[]),
     )
