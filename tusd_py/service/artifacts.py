@@ -55,7 +55,16 @@ class Artifacts:
         Raises UploadNotCommitted, UploadNotFound, UploadLocked, ArtifactExists.
         """
         core = self._core
-        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+
+        async def check() -> None:
+            # Whoever is still writing to it must not be stopped for an artifact that cannot be made yet.
+            current = await core.find_in_use(upload.id, caller)
+            if current.state is not UploadState.COMPLETE and not await core.is_full(current):
+                raise UploadNotCommitted(upload.id)
+
+        async with core.locker.hold(
+            upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
+        ):
             upload = await core.find(upload.id, caller)
             if await core.is_full(upload):
                 upload, _ = await core.finish(upload, caller.request)

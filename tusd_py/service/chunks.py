@@ -20,6 +20,7 @@ from tusd_py.chunk_errors import (
     ChunkTooLarge,
     ContentRangeTotal,
     InvalidContentRange,
+    RangeOverlap,
     UploadNotOpen,
 )
 from tusd_py.errors import ServerShutdown, UploadNotFound
@@ -76,7 +77,7 @@ class Chunks:
         self._check_place(upload, place)
         if body.length is not None and body.length != place.range.size:
             raise ChunkSizeMismatch(expected=place.range.size, actual=body.length)
-        upload = await self._kept_as_ranges(upload)
+        upload = await self._kept_as_ranges(upload, place.range)
         stored = await self._stored(upload, place.range, body, claims)
         if upload.kind is not UploadKind.SESSION:
             await self._finish_if_full(upload.id, caller)
@@ -123,20 +124,45 @@ class Chunks:
         if limit is not None and place.range.size > limit:
             raise ChunkTooLarge(limit=limit)
 
-    async def _kept_as_ranges(self, upload: Upload) -> Upload:
-        """Return an upload that is kept as ranges; one that tus began is turned into one."""
+    async def _kept_as_ranges(self, upload: Upload, wanted: ByteRange) -> Upload:
+        """Return an upload that is kept as ranges; one that tus began is turned into one.
+
+        Raises UploadNotOpen, UploadNotFound, RangeOverlap, ChunkInProgress: nobody was asked to stop.
+        """
         if upload.prefix is not None:
             return upload
-        if upload.state is not UploadState.OPEN:
-            raise UploadNotOpen("completed")
         core = self._core
-        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+
+        async def look() -> Upload:
             current = await core.catalog.get(upload.id)
             if current is None or current.length is None:
                 raise UploadNotFound
-            if current.prefix is None and current.state is UploadState.OPEN:
-                current = await self._convert(current, current.length)
+            if current.prefix is None:
+                await self._check_prospects(current, wanted, current.length)
+            return current
+
+        async def check() -> None:
+            # A chunk that will be refused must not stop a PATCH that is doing well.
+            current = await look()
+            if current.prefix is None and wanted.start < await core.offset(current):
+                raise ChunkInProgress(wanted)  # all there is so far, and the PATCH just adds to that
+
+        async with core.locker.hold(
+            upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
+        ):
+            current = await look()
+            if current.prefix is None:
+                current = await self._convert(current, current.length or 0)
         return current
+
+    async def _check_prospects(self, upload: Upload, wanted: ByteRange, length: int) -> None:
+        """Refuse a chunk that an upload as tus began it has no place for."""
+        if upload.state is not UploadState.OPEN:
+            raise UploadNotOpen("completed" if upload.state is UploadState.COMPLETE else upload.state.value)
+        held = await self._core.offset(upload)
+        if wanted.start < held and wanted != ByteRange(0, held):
+            missing = [ByteRange(held, length)] if held < length else []
+            raise RangeOverlap(conflicts=[ByteRange(0, held)], missing=missing)
 
     async def _convert(self, upload: Upload, length: int) -> Upload:
         """Give an upload its whole file; what it holds becomes one chunk. The caller has its lock."""
