@@ -13,12 +13,17 @@ from typing import Any, Final
 from tusd_py.catalog.ranges import Busy, Granted, Repeat, Wish
 from tusd_py.chunk_errors import RangeOverlap, TooManyChunks, UploadNotOpen
 from tusd_py.errors import UploadNotFound
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, missing
+from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 
 #: How many ranges a refusal names at most.
 NAMED: Final = 1000
 _COLUMNS: Final = "id, upload_id, offset, size, state, sha256, worker, created_at, completed_at"
 SELECT: Final = f"SELECT {_COLUMNS} FROM ranges"  # noqa: S608
+#: The ranges that have a byte in common with one; the first may begin before it.
+_OVERLAPPING: Final = """
+    WHERE upload_id = :upload AND offset < :stop AND offset + size > :start AND offset >= ifnull(
+        (SELECT max(offset) FROM ranges WHERE upload_id = :upload AND offset <= :start), 0)
+"""
 INSERT: Final = f"INSERT INTO ranges ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
 
 
@@ -35,9 +40,9 @@ def claim(connection: sqlite3.Connection, wish: Wish) -> Granted | Repeat | Busy
             return Repeat(found)
         make_missing(connection, found)
         found = None
-    length = check_open(connection, upload_id)
+    check_open(connection, upload_id)
     if found is not None:
-        return _conflict(connection, upload_id, wanted, length)
+        return _conflict(connection, upload_id, wanted)
     _check_room(connection, wish)
     chunk = Chunk(
         id=wish.chunk_id,
@@ -52,28 +57,31 @@ def claim(connection: sqlite3.Connection, wish: Wish) -> Granted | Repeat | Busy
     return Granted(chunk)
 
 
-def _conflict(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange, length: int) -> Busy:
-    """Return the claim that is in the way; without one raise RangeOverlap."""
+def _conflict(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> Busy:
+    """Return a claim that is in the way; without one raise RangeOverlap, which lacks what is missing."""
+    # A range may overlap ten thousand others, so no more is read than will be said.
     rows = connection.execute(
-        f"{SELECT} WHERE upload_id = ? AND offset < ? AND offset + size > ? ORDER BY offset",
-        (upload_id, wanted.stop, wanted.start),
+        f"{SELECT} {_OVERLAPPING} AND state = 'receiving' LIMIT 1", _places(upload_id, wanted)
     )
-    overlapping = [chunk_of(row) for row in rows]
-    for chunk in overlapping:
-        if chunk.state is ChunkState.RECEIVING:
-            return Busy(chunk)
-    raise RangeOverlap(
-        conflicts=[chunk.range for chunk in overlapping[:NAMED]],
-        missing=missing_ranges(connection, upload_id, length, limit=NAMED),
+    for row in rows:
+        return Busy(chunk_of(row))
+    rows = connection.execute(
+        f"SELECT offset, size FROM ranges {_OVERLAPPING} ORDER BY offset LIMIT {NAMED}",  # noqa: S608
+        _places(upload_id, wanted),
     )
+    raise RangeOverlap(conflicts=[ByteRange(offset, offset + size) for offset, size in rows], missing=())
 
 
-def check_open(connection: sqlite3.Connection, upload_id: str) -> int:
-    """Return the length of an upload whose ranges may change."""
-    for state, length in connection.execute("SELECT state, length FROM uploads WHERE id = ?", (upload_id,)):
+def _places(upload_id: str, wanted: ByteRange) -> dict[str, str | int]:
+    return {"upload": upload_id, "start": wanted.start, "stop": wanted.stop}
+
+
+def check_open(connection: sqlite3.Connection, upload_id: str) -> None:
+    """Raise UploadNotOpen or UploadNotFound, unless the ranges of the upload may change."""
+    for (state,) in connection.execute("SELECT state FROM uploads WHERE id = ?", (upload_id,)):
         if state != "open":
             raise UploadNotOpen("completed" if state == "complete" else state)
-        return int(length)
+        return
     raise UploadNotFound
 
 
@@ -123,28 +131,18 @@ def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
     """Move the prefix over what follows it without a gap; each range is passed once in an upload's life."""
     ((before,),) = connection.execute("SELECT prefix FROM uploads WHERE id = ?", (upload_id,))
     prefix = before
-    while True:
-        row = connection.execute(
-            "SELECT size FROM ranges WHERE upload_id = ? AND offset = ? AND state = 'received'",
-            (upload_id, prefix),
-        ).fetchone()
-        if row is None:
+    rows = connection.execute(
+        "SELECT offset, size FROM ranges"
+        " WHERE upload_id = ? AND offset >= ? AND state = 'received' ORDER BY offset",
+        (upload_id, before),
+    )
+    for offset, size in rows:
+        if offset != prefix:
             break
-        prefix += row[0]
+        prefix += size
     if prefix != before:
         connection.execute("UPDATE uploads SET prefix = ? WHERE id = ?", (prefix, upload_id))
     return int(prefix)
-
-
-def missing_ranges(
-    connection: sqlite3.Connection, upload_id: str, length: int, *, limit: int | None
-) -> list[ByteRange]:
-    """Return the first ranges of an upload that were not received."""
-    rows = connection.execute(
-        "SELECT offset, size FROM ranges WHERE upload_id = ? AND state = 'received' ORDER BY offset",
-        (upload_id,),
-    )
-    return missing((ByteRange(offset, offset + size) for offset, size in rows), length, limit=limit)
 
 
 def chunk_at(connection: sqlite3.Connection, upload_id: str, offset: int) -> Chunk | None:

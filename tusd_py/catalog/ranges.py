@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.upload import Upload
 
@@ -77,10 +78,10 @@ class RangeCatalog(Protocol):
     async def facts(self, upload_id: str) -> SessionFacts:
         """Return what is known of an upload's ranges; all zero when there are none."""
 
-    async def chunks(
+    def chunks(
         self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
-    ) -> list[Chunk]:
-        """Return ranges and claims by offset; -1: all."""
+    ) -> AsyncIterator[Chunk]:
+        """Iterate over ranges and claims by offset; -1: all. Other requests go on in between."""
 
     async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
         """Return the range or claim that starts at byte ``offset``."""
@@ -88,8 +89,14 @@ class RangeCatalog(Protocol):
     async def count(self, upload_id: str, *, state: str | None = None) -> int:
         """Return how many ranges and claims there are."""
 
-    async def missing(self, upload_id: str, length: int, *, limit: int) -> list[ByteRange]:
-        """Return the first ``limit`` ranges that were not received, claimed ones included."""
+    async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
+        """Return the first ``limit`` ranges that were not received, claimed ones included.
+
+        Other requests go on in between, so what is received meanwhile may be among them.
+        """
+
+    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+        """Return what keeps an upload from being committed; None when every range was received."""
 
     async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
         """Claim a range.

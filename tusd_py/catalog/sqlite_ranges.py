@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
+from tusd_py.catalog import portions
 from tusd_py.catalog.claims import (
     INSERT,
     NAMED,
@@ -19,13 +20,12 @@ from tusd_py.catalog.claims import (
     claim,
     grow_prefix,
     make_missing,
-    missing_ranges,
 )
 from tusd_py.catalog.listing import uploads_listing
 from tusd_py.catalog.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
 from tusd_py.catalog.rows import COLUMNS, upload_of, upload_row
 from tusd_py.catalog.sqlite import SqliteCatalog
-from tusd_py.chunk_errors import ChunkNotFound
+from tusd_py.chunk_errors import ChunkNotFound, RangeOverlap
 from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
@@ -95,11 +95,10 @@ class SqliteRanges(RangeCatalog):
             )
         return SessionFacts()
 
-    async def chunks(
+    def chunks(
         self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
-    ) -> list[Chunk]:
-        sql = f"{SELECT} WHERE upload_id = ? AND ifnull(state = ?, 1) ORDER BY offset LIMIT ? OFFSET ?"
-        return [chunk_of(row) for row in self._reader.execute(sql, (upload_id, state, limit, offset))]
+    ) -> AsyncIterator[Chunk]:
+        return portions.chunks(self._reader, upload_id, state=state, limit=limit, offset=offset)
 
     async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
         return chunk_at(self._reader, upload_id, offset)
@@ -109,11 +108,18 @@ class SqliteRanges(RangeCatalog):
         ((count,),) = self._reader.execute(sql, (upload_id, state))
         return int(count)
 
-    async def missing(self, upload_id: str, length: int, *, limit: int) -> list[ByteRange]:
-        return missing_ranges(self._reader, upload_id, length, limit=limit)
+    async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
+        return await portions.missing(self._reader, upload_id, limit=limit)
+
+    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+        return await portions.unfilled(self._reader, upload_id)
 
     async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
-        return await self._writer.run(lambda connection: claim(connection, wish))
+        try:
+            return await self._writer.run(lambda connection: claim(connection, wish))
+        except RangeOverlap as refusal:
+            # Not within the transaction: others would wait for the whole list of an upload's ranges.
+            raise refusal.with_missing(await self.missing(wish.upload_id, limit=NAMED)) from None
 
     async def record(
         self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
@@ -181,23 +187,17 @@ class SqliteRanges(RangeCatalog):
         await self._writer.run(job)
 
     async def begin_commit(self, upload_id: str) -> None:
-        def job(connection: sqlite3.Connection) -> None:
+        def job(connection: sqlite3.Connection) -> bool:
             check_open(connection, upload_id)
-            ((length, prefix),) = connection.execute(
-                "SELECT length, prefix FROM uploads WHERE id = ?", (upload_id,)
+            begun = connection.execute(
+                "UPDATE uploads SET state = 'committing' WHERE id = ? AND prefix = length", (upload_id,)
             )
-            if prefix != length:
-                claims = connection.execute(
-                    f"{SELECT} WHERE upload_id = ? AND state = 'receiving' LIMIT ?", (upload_id, NAMED)
-                )
-                raise SessionIncomplete(
-                    missing=missing_ranges(connection, upload_id, length, limit=NAMED),
-                    in_progress=[chunk_of(row).range for row in claims],
-                )
-            connection.execute("UPDATE uploads SET state = 'committing' WHERE id = ?", (upload_id,))
-            connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
+            if begun.rowcount:
+                connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
+            return bool(begun.rowcount)
 
-        await self._writer.run(job)
+        if not await self._writer.run(job):
+            raise await self.unfilled(upload_id) or SessionIncomplete(missing=(), in_progress=())
 
     async def set_sha256(self, upload_id: str, sha256: str) -> None:
         sql = (

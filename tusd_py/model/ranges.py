@@ -1,8 +1,7 @@
-"""Runs of bytes of one upload that arrive in any order, and arithmetic on them. No IO."""
+"""Runs of bytes of one upload that arrive in any order. No IO."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,24 +25,6 @@ class ByteRange:
     def overlaps(self, other: ByteRange) -> bool:
         """Whether the two have a byte in common."""
         return self.start < other.stop and other.start < self.stop
-
-
-def missing(received: Iterable[ByteRange], length: int, *, limit: int | None = None) -> list[ByteRange]:
-    """Return what lacks to ``length`` bytes, in order; at most the first ``limit`` ranges.
-
-    ``received`` are disjoint and in order.
-    """
-    gaps: list[ByteRange] = []
-    position = 0
-    for each in received:
-        if limit is not None and len(gaps) >= limit:
-            return gaps
-        if position < each.start:
-            gaps.append(ByteRange(position, each.start))
-        position = each.stop
-    if position < length and (limit is None or len(gaps) < limit):
-        gaps.append(ByteRange(position, length))
-    return gaps
 
 
 class ChunkState(StrEnum):

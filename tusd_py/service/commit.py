@@ -171,7 +171,7 @@ class Commits:
     async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[Chunk]:
         """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
         corrupt: list[Chunk] = []
-        for chunk in await self._core.ranges.chunks(upload.id):
+        async for chunk in self._core.ranges.chunks(upload.id):
             taken = Sha256(whole)
             await digest(self._core, upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
@@ -199,7 +199,7 @@ class Commits:
     async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
         if parts is None:
             return
-        received = {each.range.start: each for each in await self._core.ranges.chunks(upload.id)}
+        received = {each.range.start: each async for each in self._core.ranges.chunks(upload.id)}
         differing: list[object] = []
         for offset, size, sha256 in parts:
             chunk = received.pop(offset, None)

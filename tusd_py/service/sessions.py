@@ -166,7 +166,7 @@ class Sessions:
         """Return chunks by offset. A final's are its partials; what tus appended in order is one."""
         upload = view.upload
         if upload.prefix is not None:
-            found = await self._core.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
+            found = self._core.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
             return [
                 ChunkView(
                     id=each.id,
@@ -175,7 +175,7 @@ class Sessions:
                     sha256=each.sha256,
                     state=each.state.value,
                 )
-                for each in found
+                async for each in found
             ]
         views = await self._plain_chunks(view)
         views = [each for each in views if state in (None, each.state)]
@@ -222,7 +222,7 @@ class Sessions:
         if upload.length is None or upload.state in (UploadState.COMPLETE, UploadState.EXPIRED):
             return []
         if upload.prefix is not None:
-            return await self._core.ranges.missing(upload.id, upload.length, limit=limit)
+            return await self._core.ranges.missing(upload.id, limit=limit)
         if upload.kind is UploadKind.FINAL or view.received >= upload.length:
             return []
         return [ByteRange(view.received, upload.length)]
