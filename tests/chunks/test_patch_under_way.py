@@ -1,16 +1,29 @@
-"""A tus PATCH that is doing well, and requests of the chunk API that have no prospects: it is left alone."""
+"""A tus PATCH that is under way, and what the chunk API does meanwhile."""
 
+import asyncio
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem
+from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
 from tests.chunks.test_bridge import TUS, tus_create, tus_offset
 from tests.chunks.test_put import read_reply
+from tests.contract.bodies import sent
+from tusd_py import Config
+from tusd_py.app import Backends, open_backends
+from tusd_py.model.ranges import ByteRange, ChunkState
+from tusd_py.model.upload import UploadState
+from tusd_py.service.append import Appender
+from tusd_py.service.chunks import Chunks, Claims, Place
+from tusd_py.service.core import Caller
+from tusd_py.service.proof import Proof
+from tusd_py.service.ranged_append import RangedAppend
+from tusd_py.service.uploads import Uploads, Wanted
 
 DATA = payload(1000)
 SENT = 100  # bytes of the PATCH that have arrived
@@ -118,3 +131,79 @@ def test_an_artifact_that_cannot_be_made_yet_stops_no_patch(server: Service, api
         reply = api.http.post("/artifacts/", json={"upload": upload_id})
         problem(reply, "upload-not-committed", 409)
         assert patch.goes_on_to_its_end()
+
+
+@pytest.mark.parametrize("kind", ["session", "tus"])
+def test_e12_a_commit_stops_no_patch(server: Service, api: Api, kind: str) -> None:
+    """It is told at once what is just arriving."""
+    upload_id = str(api.create(1000)["id"]) if kind == "session" else tus_create(api, 1000)
+    with patching(server, api, upload_id) as patch:
+        reply = api.http.post(f"/uploads/{upload_id}/commit", json={"sha256": sha256(DATA)})
+        fields = problem(reply, "upload-incomplete", 409)
+        start = 0 if kind == "session" else SENT
+        assert fields["missing"] == fields["in_progress"] == [{"start": start, "end": 999}]
+        assert fields["retryable"] is True
+        assert patch.goes_on_to_its_end()
+    reply = api.http.post(f"/uploads/{upload_id}/commit", json={"sha256": sha256(DATA)})
+    assert (reply.status_code, reply.json()["state"]) == (200, "completed")
+
+
+def test_a_commit_of_a_deferred_length_during_a_patch(server: Service, api: Api) -> None:
+    made = api.http.post("/files/", headers=TUS | {"Upload-Defer-Length": "1"})
+    upload_id = made.headers["Location"].rpartition("/")[2]
+    with patching(server, api, upload_id):
+        reply = api.http.post(f"/uploads/{upload_id}/commit", json={"sha256": sha256(DATA)})
+        assert problem(reply, "upload-not-open", 409)["state"] == "open"
+
+
+def test_a_commit_of_chunks_for_tus_names_the_gaps(api: Api) -> None:
+    """And none of what is there behind the first of them."""
+    upload_id = tus_create(api, 1000)
+    where = f"/uploads/{upload_id}/"
+    assert api.http.put(where, content=DATA[200:300], headers=content_range(200, 100)).status_code == 200
+    reply = api.http.post(f"{where}commit", json={"sha256": sha256(DATA)})
+    fields = problem(reply, "upload-incomplete", 409)
+    assert fields["missing"] == [{"start": 0, "end": 199}, {"start": 300, "end": 999}]
+
+
+async def deleted_once_received(backends: Backends, upload_id: str, last: int) -> None:
+    """Delete the first chunk as soon as the one at ``last`` is recorded, before anybody else has a turn."""
+    while True:
+        chunk = await backends.core.ranges.chunk_at(upload_id, last)
+        if chunk is not None and chunk.state is ChunkState.RECEIVED:
+            await backends.core.ranges.delete_chunk(upload_id, 0)
+            return
+        await asyncio.sleep(0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("way", ["patch", "chunk"])
+async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path, way: str) -> None:
+    """The bytes are kept and the answer is the offset as it is now, not a refusal; the upload stays open."""
+    backends = await open_backends(Config(upload_dir=tmp_path))
+    try:
+        core, caller = backends.core, Caller()
+        ranged = RangedAppend(core, backends.liveness)
+        appender, chunks = Appender(core, ranged), Chunks(core, backends.liveness)
+        wanted = Wanted(length=20, metadata={})
+        upload = (await Uploads(core, appender).create(wanted, caller)).upload
+        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), Claims(), caller)
+        deletion = asyncio.create_task(deleted_once_received(backends, upload.id, 10))
+        if way == "patch":
+            progress = await appender.append(upload.id, 10, sent(b"B" * 10), Proof(), caller)
+            assert progress.offset == 0
+        else:
+            stored = await chunks.put(upload, Place(ByteRange(10, 20)), sent(b"B" * 10), Claims(), caller)
+            assert stored.is_new
+        await deletion
+        current = await core.catalog.get(upload.id)
+        assert current is not None
+        assert (current.state, current.prefix) == (UploadState.OPEN, 0)
+        assert await core.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
+        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), Claims(), caller)
+        assert (tmp_path / upload.id).read_bytes() == b"C" * 10 + b"B" * 10
+        current = await core.catalog.get(upload.id)
+        assert current is not None
+        assert current.state is UploadState.COMPLETE
+    finally:
+        await backends.close()

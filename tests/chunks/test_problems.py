@@ -1,5 +1,6 @@
 """Problems that need a special situation; the others are with what they belong to."""
 
+import asyncio
 import json
 import signal
 import socket
@@ -38,7 +39,7 @@ def test_conditions_on_content(api: Api) -> None:
 
 
 def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
-    """A PATCH that is about to send nothing new holds the lock, and no byte is missing: try again."""
+    """What is missing is just arriving; whoever sends it is left in peace."""
     upload = api.create(0)
     host, _, port = server.url.removeprefix("http://").partition(":")
     other = api.create(10)
@@ -49,10 +50,38 @@ def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
         )
         while not server.rows("SELECT * FROM ranges WHERE upload_id = ?", other["id"]):
             time.sleep(0.01)
-        problem(api.commit(other, sha256(b"x")), "upload-locked", 423)
+        fields = problem(api.commit(other, sha256(b"x")), "upload-incomplete", 409)
+        assert fields["missing"] == fields["in_progress"] == [{"start": 0, "end": 9}]
         fields = problem(api.put(other, 5, b"67890"), "chunk-in-progress", 423)
         assert fields["range"] == {"start": 0, "end": 9}
         assert api.commit(upload, sha256(b"")).status_code == 200
+        connection.sendall(b"67890")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 204")
+    assert api.commit(other, sha256(b"1234567890")).status_code == 200
+
+
+@pytest.mark.anyio
+async def test_an_upload_that_is_just_being_finished(tmp_path: Path) -> None:
+    """Nothing is missing, and somebody holds it for too long: try again."""
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def finish(request: object, upload: object) -> None:
+        entered.set()
+        await leave.wait()
+
+    async with embedded(tmp_path, on_upload_finish=finish, acquire_lock_timeout_s=0.1) as client:
+        tus = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+        made = await client.post("/files/", headers=tus | {"Upload-Length": "5"})
+        where = made.headers["Location"]
+        patch = client.patch(where, content=b"hello", headers=tus | {"Upload-Offset": "0"})
+        last = asyncio.ensure_future(patch)
+        await entered.wait()
+        reply = await client.post("/artifacts/", json={"upload": where})
+        assert problem(reply, "upload-locked", 423)["retryable"] is True
+        assert reply.headers["retry-after"]
+        leave.set()
+        assert (await last).status_code == 204
+        assert (await client.post("/artifacts/", json={"upload": where})).status_code == 201
 
 
 def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> None:

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
+from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.errors import (
     ChecksumMismatch,
     FinalIsImmutable,
@@ -18,6 +19,7 @@ from tusd_py.errors import (
     UnexpectedEof,
     UploadError,
     UploadInterrupted,
+    UploadNotFound,
 )
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
@@ -222,13 +224,8 @@ class Appender:
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
         progress = Progress(upload, written.offset)
-        is_full = is_filled(upload, written.offset)
-        if is_full and upload.prefix is not None:  # a chunk before these bytes may have been deleted
-            current = await self._core.catalog.get(upload.id)
-            is_full = current is not None and current.prefix == upload.length
-        if is_full:
-            done, reply = await self._core.finish(progress.upload, caller.request)
-            progress = Progress(done, written.offset, reply)
+        if is_filled(upload, written.offset):
+            progress = await self._finished(progress, caller)
         elif upload.state is UploadState.OPEN:
             progress = replace(progress, upload=await self._renewed(progress.upload))
         observe.log(
@@ -243,6 +240,18 @@ class Appender:
         if written.ended is Ended.COMPLETE or is_whole:
             return progress
         raise self._early_end(upload, written)
+
+    async def _finished(self, progress: Progress, caller: Caller) -> Progress:
+        """Finish what is full. Where a chunk before these bytes was deleted meanwhile, it is not."""
+        core = self._core
+        try:
+            done, reply = await core.finish(progress.upload, caller.request)
+        except SessionIncomplete:
+            current = await core.catalog.get(progress.upload.id)
+            if current is None:
+                raise UploadNotFound from None
+            return Progress(current, await core.offset(current))
+        return Progress(done, progress.offset, reply)
 
     async def _renewed(self, upload: Upload) -> Upload:
         expires_at = self._core.expiry(UploadState.OPEN)

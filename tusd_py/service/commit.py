@@ -75,6 +75,7 @@ class Commits:
             current = await self._core.find(upload.id, caller)
             if current.state is UploadState.COMMITTING:
                 return Committed(upload=current, is_running=True)
+            await self._check_filled(current, is_held=True)
             if asyncio.get_running_loop().time() > deadline:
                 raise UploadLocked
             await asyncio.sleep(_POLL_S)
@@ -152,18 +153,30 @@ class Commits:
 
     async def _begin(self, upload: Upload) -> None:
         """Claim the whole: from now on no chunk changes."""
-        if upload.kind is not UploadKind.SESSION:
-            # What tus began is complete with its last byte; there is nothing to commit before.
-            offset = await self._core.offset(upload)
-            if upload.length is None:
-                raise UploadNotOpen("open", "the length of the upload is not known yet")
-            raise SessionIncomplete(missing=[ByteRange(offset, upload.length)], in_progress=())
-        try:
-            await self._core.ranges.begin_commit(upload.id)
-        except SessionIncomplete:
-            if not await self._liveness.bury(await self._core.ranges.claimants(upload.id)):
-                raise
-            await self._core.ranges.begin_commit(upload.id)
+        await self._check_filled(upload, is_held=False)
+        await self._core.ranges.begin_commit(upload.id)
+
+    async def _check_filled(self, upload: Upload, *, is_held: bool) -> None:
+        """Refuse what lacks bytes. Whoever holds the upload is sending them, and is left in peace.
+
+        Raises SessionIncomplete, UploadNotOpen.
+        """
+        core = self._core
+        if upload.state is not UploadState.OPEN:
+            return
+        if upload.length is None:
+            raise UploadNotOpen("open", "the length of the upload is not known yet")
+        if upload.prefix is not None:
+            await self._liveness.bury(await core.ranges.claimants(upload.id))
+            refusal = await core.ranges.unfilled(upload.id)
+            if refusal is not None:
+                raise refusal
+            return
+        # What tus began is complete with its last byte; there is nothing to commit before.
+        offset = await core.offset(upload)
+        if offset < upload.length:
+            rest = [ByteRange(offset, upload.length)]
+            raise SessionIncomplete(missing=rest, in_progress=rest if is_held else ())
 
     async def _mismatch(self, upload: Upload, expected: str, actual: str) -> DigestMismatch:
         return await self._drop(upload, await self._corrupt_chunks(upload), expected, actual)

@@ -13,6 +13,7 @@ from tusd_py import observe
 from tusd_py.catalog.artifacts import ArtifactCatalog
 from tusd_py.catalog.base import Catalog
 from tusd_py.catalog.ranges import RangeCatalog
+from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.config import Config
 from tusd_py.errors import StorageFull, UploadExpired, UploadNotFound
 from tusd_py.hooks.base import HookReply, Hooks
@@ -155,6 +156,10 @@ class Core:
         """Complete an upload whose bytes are all there; the caller holds its lock.
 
         The hook comes first and the record last, so that a crash repeats the hook and never loses it.
+
+        Raises:
+            SessionIncomplete: A chunk of it was deleted since the caller looked; nothing was changed.
+            StorageFull, or whatever the hook raises.
         """
         if upload.prefix is None or upload.state is not UploadState.OPEN:
             return await self._finish(upload, request)
@@ -210,7 +215,10 @@ class Core:
         async with self.locker.hold(upload_id, StopSignal(), timeout_s=self.config.acquire_lock_timeout_s):
             upload = await self.catalog.get(upload_id)
             if upload is not None and await self.is_full(upload):
-                upload, _ = await self.finish(upload, request)
+                try:
+                    upload, _ = await self.finish(upload, request)
+                except SessionIncomplete:  # since we looked a chunk was deleted
+                    upload = await self.catalog.get(upload_id)
             return upload
 
     async def is_full(self, upload: Upload) -> bool:
