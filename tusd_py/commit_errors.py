@@ -108,6 +108,16 @@ class ArtifactNotFound(ChunkError):
         super().__init__("artifact not found")
 
 
+class ArtifactLost(ChunkError):
+    """The file of an artifact is not what it was: somebody removed or changed it. The log says which."""
+
+    code = "ERR_ARTIFACT_LOST"
+    status = 410
+
+    def __init__(self) -> None:
+        super().__init__("the content of the artifact is lost; whoever sends it again restores it")
+
+
 class CommittedIsImmutable(ChunkError):
     """A PATCH for an upload that is committed, or just being committed."""
 

@@ -36,8 +36,8 @@ class ArtifactCatalog(Protocol):
     async def delete(self, artifact: Artifact) -> None:
         """Forget an artifact."""
 
-    async def pending(self) -> list[Artifact]:
-        """Return the artifacts whose making was cut short, or is under way."""
+    async def pending(self, sha256: str | None = None) -> list[Artifact]:
+        """Return the artifacts whose making was cut short, or is under way; None: of any content."""
 
     async def made_of(self, upload_id: str) -> str | None:
         """Return the id of the artifact that an upload went into."""

@@ -73,8 +73,11 @@ class SqliteArtifacts(ArtifactCatalog):
         await self._run("DELETE FROM artifacts WHERE id = ?", artifact.id)
         await self._ballast.refill_if_short()
 
-    async def pending(self) -> list[Artifact]:
-        return [_artifact(row) for row in self._reader.execute(f"{_SELECT} WHERE NOT is_ready")]
+    async def pending(self, sha256: str | None = None) -> list[Artifact]:
+        if sha256 is None:
+            return [_artifact(row) for row in self._reader.execute(f"{_SELECT} WHERE NOT is_ready")]
+        rows = self._reader.execute(f"{_SELECT} WHERE sha256 = ? AND NOT is_ready", (sha256,))
+        return [_artifact(row) for row in rows]
 
     async def made_of(self, upload_id: str) -> str | None:
         sql = "SELECT artifact_id FROM consumed WHERE upload_id = ?"

@@ -112,7 +112,7 @@ class ArtifactsFront:
             modified_at=artifact.created_at,
             segments=[Segment(file_of(artifact), 0, artifact.size)],
         )
-        self._artifacts.open(artifact).close()  # while a 404 can still be said
+        await self._artifacts.check(artifact)  # while a refusal can still be said
         response = self._downloads.serve(Fields(request.scope), content)
         digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{digest}:"

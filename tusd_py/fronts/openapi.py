@@ -207,7 +207,7 @@ def _artifacts() -> dict[str, Any]:
                     "206": {"description": "Some of them", "content": content},
                     "304": _NOTHING,
                 },
-                "404 412 416",
+                "404 410 412 416",
                 [*one, _header("Range")],
             )
         },

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from tusd_py.errors import UploadNotFound
 from tusd_py.model.body import Ended, StopSignal
 from tusd_py.model.upload import Upload
 from tusd_py.service.core import Core
@@ -44,10 +45,16 @@ class Sha256:
 
 
 async def digest(core: Core, data_file: str, start: int, stop: int, taken: Sha256) -> None:
-    """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way."""
+    """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way.
+
+    Raises UploadNotFound when the file is gone; one that is shorter just ends.
+    """
     while start < stop:
         until = min(start + _SLICE, stop)
-        await core.store.digest(data_file, start, until, taken)
+        try:
+            await core.store.digest(data_file, start, until, taken)
+        except FileNotFoundError:
+            raise UploadNotFound from None
         start = until
 
 

@@ -6,14 +6,20 @@ dies at, looking whether the file has its final name says what is left to do.
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import RawIOBase
 from typing import Final
 
 from tusd_py import observe
 from tusd_py.chunk_errors import ChunkTimeout, InvalidBody
-from tusd_py.commit_errors import ArtifactExists, ArtifactNotFound, DigestMismatch, UploadNotCommitted
+from tusd_py.commit_errors import (
+    ArtifactExists,
+    ArtifactLost,
+    ArtifactNotFound,
+    DigestMismatch,
+    UploadNotCommitted,
+)
 from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
@@ -70,6 +76,8 @@ class Artifacts:
                 upload, _ = await core.finish(upload, caller.request)
             if upload.state is not UploadState.COMPLETE:
                 raise UploadNotCommitted(upload.id)
+            if upload.kind is not UploadKind.FINAL and await core.store.size(upload.id) != upload.length:
+                raise UploadNotFound  # its file was lost, or cut, after it was verified
             return await self._place(upload, await self.sha256_of(upload))
 
     async def from_body(self, body: Body, claims: Claims, metadata: dict[str, bytes], caller: Caller) -> Made:
@@ -129,26 +137,27 @@ class Artifacts:
         ):
             await self._settle_all(sha256)
             artifact = await core.artifacts.insert_pending(wanted)
-            if artifact.id != wanted.id:
-                return await self._duplicate(upload, artifact)
+            is_new, is_there = artifact.id == wanted.id, await self._is_there(artifact)
+            if is_there and not is_new and core.config.duplicate_artifact == "reject":
+                raise ArtifactExists(artifact.id)
             try:
-                if not await core.artifacts.has_file(sha256):
+                if not is_there:
                     await self._move(upload, artifact)
             except Exception:  # a full medium, a source that is too short: whatever it is, undo the row
-                if await core.store.size(file_of(artifact)) is None:
+                if is_new and await core.store.size(file_of(artifact)) is None:
                     await core.artifacts.delete(artifact)
                 raise
             await core.artifacts.finish(artifact, upload_id=upload.id)
             await core.give_up(upload)
-        observe.log("ArtifactCreated", id=artifact.id, upload=upload.id, size=artifact.size)
-        return Made(replace(artifact, is_ready=True), is_new=True)
+        event = "ArtifactCreated" if is_new else "ArtifactKnown" if is_there else "ArtifactRestored"
+        observe.log(event, id=artifact.id, upload=upload.id, size=artifact.size)
+        return Made(replace(artifact, is_ready=True), is_new=is_new)
 
-    async def _duplicate(self, upload: Upload, artifact: Artifact) -> Made:
-        if self._core.config.duplicate_artifact == "reject":
-            raise ArtifactExists(artifact.id)
-        await self._core.artifacts.finish(artifact, upload_id=upload.id)
-        await self._core.give_up(upload)
-        return Made(artifact, is_new=False)
+    async def _is_there(self, artifact: Artifact) -> bool:
+        """Whether that content is there. Its rows alone do not say so: a hand may have removed its file."""
+        if not await self._core.artifacts.has_file(artifact.sha256):
+            return False
+        return await self._core.store.size(file_of(artifact)) == artifact.size
 
     async def _move(self, upload: Upload, artifact: Artifact) -> None:
         core = self._core
@@ -181,14 +190,13 @@ class Artifacts:
 
     async def _settle_all(self, sha256: str) -> None:
         """Settle what dead processes left of this content; the caller has the content's lock."""
-        for artifact in await self._core.artifacts.pending():
-            if artifact.sha256 == sha256:
-                await self._settle(artifact)
+        for artifact in await self._core.artifacts.pending(sha256):
+            await self._settle(artifact)
 
     async def _settle(self, artifact: Artifact) -> None:
         core = self._core
         await core.store.remove(f"{FOLDER}/.new-{artifact.id}")
-        if await core.store.size(file_of(artifact)) is None:
+        if await core.store.size(file_of(artifact)) != artifact.size:
             await core.artifacts.delete(artifact)
             return
         await core.artifacts.finish(artifact, upload_id=artifact.upload_id)
@@ -227,12 +235,17 @@ class Artifacts:
             caller.user, of_nobody=of_nobody, sha256=sha256, limit=limit, offset=offset
         )
 
-    def open(self, artifact: Artifact) -> RawIOBase:
-        """Open an artifact's file. Raises ArtifactNotFound when it is just being deleted."""
-        try:
-            return self._core.store.open(file_of(artifact))
-        except FileNotFoundError:
-            raise ArtifactNotFound from None
+    async def check(self, artifact: Artifact) -> None:
+        """Make sure that an artifact can be read.
+
+        Raises ArtifactNotFound: it is just being deleted; ArtifactLost: only its file is gone, or cut.
+        """
+        if await self._core.store.size(file_of(artifact)) == artifact.size:
+            return
+        if await self._core.artifacts.get(artifact.id) is None:
+            raise ArtifactNotFound
+        observe.log("ArtifactLost", level=logging.ERROR, id=artifact.id, sha256=artifact.sha256)
+        raise ArtifactLost
 
 
 def _lock_name(sha256: str) -> str:
