@@ -89,7 +89,7 @@ def test_the_seeds_literal_total(serve: Callable[..., Service], chunks: tuple[Pa
 
 
 def test_pulps_documented_flow(serve: Callable[..., Service], chunks: tuple[Path, Path, str]) -> None:
-    """POST commit, a task to look at, the artifact as its created resource; ``*`` as total."""
+    """POST commit, 202 and a task to look at, the artifact as its created resource; ``*`` as total."""
     server = serve("-pulp-compat", "-api-prefix", "/pulp/api/v3")
     shell = Shell(server)
     first, second, digest = chunks
@@ -98,7 +98,10 @@ def test_pulps_documented_flow(serve: Callable[..., Service], chunks: tuple[Path
     shell.http("--form", "PUT", f"URL{upload}", f"file@{second}", ranges[0], status=200)
     shell.http("--form", "PUT", f"URL{upload}", f"file@{second}", ranges[0], status=200)
     shell.http("--form", "PUT", f"URL{upload}", f"file@{first}", ranges[1], status=200)
-    task = shell.http("POST", f"URL{upload}commit/", f"sha256={digest}", status=200)["task"]
+    shell.http("POST", f"URL{upload}commit/", f"sha256={sha256(b'x')}", status=400)
+    answer = shell.http("POST", f"URL{upload}commit/", f"sha256={digest}", status=202)
+    assert list(answer) == ["task"]
+    task = answer["task"]
     done = shell.http("GET", f"URL{task}", status=200)
     assert done["state"] == "completed"
     assert isinstance(done["created_resources"], list)

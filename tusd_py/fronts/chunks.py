@@ -195,12 +195,12 @@ class ChunksFront:
 
     async def _committed(self, request: Request, committed: Committed) -> Response:
         urls, made = urls_of(request, self._config), committed.made
+        if self._config.pulp_compat:  # its clients expect a task, done or not, and nothing else
+            return JSONResponse({"task": urls.task(committed.upload.id)}, 202)
         view = await self._sessions.view(committed.upload)
         fields = upload_summary(view, urls, artifact_id=None if made is None else made.artifact.id)
         if made is not None:
             fields["sha256"] = made.artifact.sha256
-        if self._config.pulp_compat:
-            fields["task"] = f"{urls.api}/tasks/{committed.upload.id}/"
         if not committed.is_running:
             return JSONResponse(fields)
         headers = {"Location": urls.upload(committed.upload.id), "Retry-After": "1"}
@@ -215,7 +215,7 @@ class ChunksFront:
     async def task(self, request: Request, upload_id: str) -> Response:
         """``GET tasks/{id}/``: a commit as a task of Pulp; only for its clients."""
         urls = urls_of(request, self._config)
-        fields: dict[str, Any] = {"pulp_href": f"{urls.api}/tasks/{upload_id}/", "error": None}
+        fields: dict[str, Any] = {"pulp_href": urls.task(upload_id), "error": None}
         artifact_id = await self._sessions.artifact_of(upload_id, caller_of(request))
         if artifact_id is not None:
             created = [urls.artifact(artifact_id)]

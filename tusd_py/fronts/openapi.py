@@ -38,7 +38,7 @@ def document(root: str, config: Config) -> dict[str, Any]:
             "description": "Upload one file in any order, over many connections, into one place.",
         },
         "servers": [{"url": (root + config.api_prefix) or "/"}],
-        "paths": _uploads() | _upload() | _artifacts(),
+        "paths": _uploads() | _upload(config) | _artifacts(),
         "components": {"schemas": SCHEMAS},
     }
 
@@ -105,7 +105,7 @@ def _uploads() -> dict[str, Any]:
     }
 
 
-def _upload() -> dict[str, Any]:
+def _upload(config: Config) -> dict[str, Any]:
     one = [_path("id")]
     digests = [
         _header("Content-Digest"),
@@ -135,7 +135,7 @@ def _upload() -> dict[str, Any]:
             ),
             "delete": _operation("Delete", {"204": _NOTHING}, "404 409 410 423", one),
         },
-        "/uploads/{id}/commit": {"put": _commit(), "post": _commit()},
+        "/uploads/{id}/commit": {"put": _commit(config), "post": _commit(config)},
         "/uploads/{id}/chunks/": {
             "get": _operation(
                 "List chunks",
@@ -155,15 +155,18 @@ def _upload() -> dict[str, Any]:
     }
 
 
-def _commit() -> dict[str, Any]:
+def _commit(config: Config) -> dict[str, Any]:
     part = {
         "type": "object",
         "properties": {"offset": _SIZE, "size": _SIZE, "sha256": _SHA256},
         "required": ["offset", "size"],
     }
+    answers = {"200": _json("Upload", "Committed"), "202": _json("Upload", "It runs; look at the upload")}
+    if config.pulp_compat:
+        answers = {"202": _json("Task", "Committed, or it runs; look at the task")}
     return _operation(
         "Verify the whole and complete the upload",
-        {"200": _json("Upload", "Committed"), "202": _json("Upload", "It runs; look at the upload")},
+        answers,
         "400 404 409 410 413 415 423 507",
         [_path("id"), _header("Repr-Digest"), _header("Prefer")],
         requestBody=_fields({"sha256": _SHA256, "parts": {"type": "array", "items": part}}, required=[]),

@@ -82,6 +82,7 @@ SCHEMAS: Final[dict[str, Any]] = {
             "links": _object({"content": _TEXT}),
         }
     ),
+    "Task": _object({"task": _TEXT}),
     "UploadPage": _page("Upload"),
     "ChunkPage": _page("Chunk"),
     "ArtifactPage": _page("Artifact"),

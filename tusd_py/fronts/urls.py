@@ -27,6 +27,10 @@ class Urls:
         """Path of an artifact."""
         return f"{self.api}/artifacts/{artifact_id}/"
 
+    def task(self, upload_id: str) -> str:
+        """Path of an upload's commit as a task of Pulp."""
+        return f"{self.api}/tasks/{upload_id}/"
+
     def tus(self, upload_id: str) -> str:
         """Path of an upload for clients of tus."""
         return f"{self.root}{self.config.base_path}{upload_id}"
