@@ -99,6 +99,14 @@ def test_a_file_in_one_request(server: Service, api: Api) -> None:
     reply = api.http.post("/artifacts", files={"file": ("a", other), "sha256": (None, sha256(b"x"))})
     problem(reply, "digest-mismatch", 400)
     assert (server.files(), server.artifact_files(), server.rows("SELECT count(*) FROM uploads")) == before
+    upload = api.create(5)
+    for files in (
+        [("file", ("a", other)), ("upload", (None, upload["id"]))],
+        [("upload", (None, upload["id"])), ("file", ("a", other))],
+    ):
+        fields = problem(api.http.post("/artifacts", files=files), "invalid-field", 400)
+        assert list(fields["errors"]) == ["upload"]
+    assert sha256(other) not in server.artifact_files()
     reply = api.http.post("/artifacts", files={"upload": (None, "no-such")})
     problem(reply, "not-found", 404)
     problem(api.http.post("/artifacts"), "invalid-field", 400)

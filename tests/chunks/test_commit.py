@@ -144,9 +144,9 @@ def test_repr_digest(api: Api) -> None:
     encoded = base64.b64encode(bytes.fromhex(sha256(DATA))).decode()
     reply = api.http.put(upload["links"]["commit"], headers={"Repr-Digest": f"sha-256=:{encoded}:"})
     assert reply.status_code == 200
-    problem(
-        api.http.put(upload["links"]["commit"], headers={"Repr-Digest": "sha-256=x"}), "invalid-digest", 400
-    )
+    for value in ("sha-256=x", f"sha-512=:{base64.b64encode(bytes(64)).decode()}:"):
+        reply = api.http.put(upload["links"]["commit"], headers={"Repr-Digest": value})
+        problem(reply, "invalid-digest", 400)
 
 
 def test_a_list_of_parts(api: Api) -> None:

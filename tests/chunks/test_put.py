@@ -301,6 +301,28 @@ def test_a_malformed_digest(api: Api, name: str, value: str) -> None:
     assert "sha-256" in fields["supported"]
 
 
+def test_no_digest_is_passed_over(server: Service, api: Api) -> None:
+    """Of several lines, several fields or an empty field each one counts."""
+    upload = api.create(1000)
+    data, headers = DATA[:10], content_range(0, 10)
+    right, wrong = (base64.b64encode(hashlib.sha256(each).digest()).decode() for each in (data, b"x"))
+    for name, form in (("Content-Digest", "sha-256=:{}:"), ("Digest", "SHA-256={}")):
+        lines = [
+            *headers.items(),
+            (name, form.format(right).replace("256", "999", 1)),
+            (name, form.format(wrong)),
+        ]
+        reply = api.http.put(upload["href"], content=data, headers=lines)
+        problem(reply, "chunk-digest-mismatch", 400)
+    lines = [*headers.items(), *(("Upload-Checksum", f"sha256 {each}") for each in (right, wrong))]
+    problem(api.http.put(upload["href"], content=data, headers=lines), "invalid-digest", 400)
+    fields = problem(api.put_form(upload, 0, data, sha256=""), "invalid-field", 400)
+    assert list(fields["errors"]) == ["sha256"]
+    twice: Any = [("sha256", (None, sha256(b"x"))), ("file", ("f", data)), ("sha256", (None, sha256(data)))]
+    problem(api.http.put(upload["href"], files=twice, headers=headers), "invalid-body", 400)
+    assert ranges(server, upload) == []
+
+
 def test_a_repeat_that_is_cut_off(server: Service, api: Api) -> None:
     """T5: compare mode writes nothing, however it ends."""
     upload = api.create(1000)

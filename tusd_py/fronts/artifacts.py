@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from tusd_py.fronts.multipart import MultipartBody, boundary_of
 from tusd_py.fronts.paging import check_listing, page, page_of
 from tusd_py.fronts.representations import artifact_facts
 from tusd_py.fronts.shared import Fields, caller_of, creation_url
+from tusd_py.model.digests import Checksum
 from tusd_py.protocol.digest_fields import parse_sha256
 from tusd_py.service.artifacts import Artifacts, Made, file_of
 from tusd_py.service.chunks import Claims
@@ -63,9 +65,7 @@ class ArtifactsFront:
         if await form.begin():
             name = parse_text(form.filename or "", "filename")
             metadata = {"filename": name.encode()} if name else {}
-            return await self._artifacts.from_body(
-                form, Claims((), lambda: field_digest(form)), metadata, caller
-            )
+            return await self._artifacts.from_body(form, Claims((), lambda: _claims(form)), metadata, caller)
         return await self._from_fields(dict(form.fields), caller)
 
     async def _from_fields(self, fields: dict[str, Any], caller: Caller) -> Made:
@@ -122,6 +122,13 @@ class ArtifactsFront:
         """``DELETE artifacts/{id}/``."""
         await self._artifacts.delete(artifact_id, caller_of(request))
         return Response(status_code=204)
+
+
+def _claims(form: MultipartBody) -> Sequence[Checksum]:
+    """Return what a form with a file says of that; its fields may come after it."""
+    if "upload" in form.fields:
+        raise InvalidField("upload", "and a file exclude each other")
+    return field_digest(form)
 
 
 def _upload_id(reference: object) -> str:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tusd_py.catalog.ranges import Filter
-from tusd_py.chunk_errors import InvalidField
+from tusd_py.chunk_errors import InvalidDigest, InvalidField
 from tusd_py.config import Config
 from tusd_py.fronts.bodies import body_of
 from tusd_py.fronts.fields import parse_metadata_field, parse_size, parse_text, read_fields
@@ -26,7 +26,7 @@ from tusd_py.fronts.representations import (
 from tusd_py.fronts.shared import caller_of, creation_url
 from tusd_py.fronts.urls import Urls
 from tusd_py.model.body import Body
-from tusd_py.model.digests import Checksum
+from tusd_py.model.digests import ALGORITHMS, Checksum
 from tusd_py.model.ranges import ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.protocol.checksum import parse_checksum
@@ -231,26 +231,36 @@ class ChunksFront:
 
 def _chunk_of(request: Request) -> tuple[Body, Claims]:
     """Return the bytes of a chunk and what is claimed of them. All that is no form is bare bytes."""
-    checksum = parse_checksum(request.headers.get("upload-checksum"))
-    known = [] if checksum is None else [checksum]
+    checksums = request.headers.getlist("upload-checksum")
+    if len(checksums) > 1:
+        raise InvalidDigest("Upload-Checksum", "came more than once", list(ALGORITHMS))
+    known = [checksum for each in checksums if (checksum := parse_checksum(each)) is not None]
     boundary = boundary_of(request.headers.get("content-type", ""))
     if boundary is not None:
         form = MultipartBody(request.scope, request.receive, boundary)
         return form, Claims(known, lambda: field_digest(form))
-    known += parse_digest_dictionary("Content-Digest", request.headers.get("content-digest"))
-    known += parse_old_digest(request.headers.get("digest"))
+    known += parse_digest_dictionary("Content-Digest", _joined(request, "content-digest"))
+    known += parse_old_digest(_joined(request, "digest"))
     return body_of(request.scope, request.receive), Claims(known)
+
+
+def _joined(request: Request, name: str) -> str | None:
+    """Return a list that may be spread over several lines of the header section (RFC 9110, Field Lines)."""
+    return ", ".join(request.headers.getlist(name)) if name in request.headers else None
 
 
 def field_digest(form: MultipartBody) -> Sequence[Checksum]:
     """Return what the field ``sha256`` of a form says; it may come before or after the file."""
     text = form.fields.get("sha256")
-    return [] if not text else [Checksum("sha256", bytes.fromhex(parse_sha256(text)))]
+    return [] if text is None else [Checksum("sha256", bytes.fromhex(parse_sha256(text)))]
 
 
 def _repr_digests(request: Request) -> list[Checksum]:
-    header = request.headers.get("repr-digest")
-    return [each for each in parse_digest_dictionary("Repr-Digest", header) if each.algorithm == "sha256"]
+    found = parse_digest_dictionary("Repr-Digest", _joined(request, "repr-digest"))
+    digests = [each for each in found if each.algorithm == "sha256"]
+    if found and not digests:
+        raise InvalidDigest("Repr-Digest", "has no sha-256", ["sha-256"])
+    return digests
 
 
 def _parts(value: object) -> list[tuple[int, int, str | None]]:

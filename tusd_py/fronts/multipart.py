@@ -110,7 +110,9 @@ class _Form:
 
     def _end_part(self) -> None:
         if not self._in_file:
-            self.fields[self._name] = self._value.decode("utf-8", "replace")
+            value = self._value.decode("utf-8", "replace")
+            if self.fields.setdefault(self._name, value) != value:
+                raise InvalidBody("a field of the multipart body comes twice, with different values")
         self._in_file = False
 
     def _end(self) -> None:
