@@ -180,6 +180,8 @@ class Chunks:
                 created_at=upload.created_at,
                 completed_at=core.clock(),
             )
+            if core.syncs_chunks(upload):
+                await core.store.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
         with full_medium_refused():
@@ -226,9 +228,9 @@ class Chunks:
                 raise UploadNotFound from None
             _check_end(received, chunk.range.size)
             _verify(claims, taken, others)
-            is_durable = core.config.durability == "patch"
-            if is_durable:
+            if core.syncs_chunks(upload):
                 await core.store.sync(upload.id)
+            is_durable = core.config.durability == "patch"
             now, expires_at = core.clock(), core.expiry(UploadState.OPEN)
             sha256 = taken.hexdigest()
             await core.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)

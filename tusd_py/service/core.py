@@ -232,6 +232,15 @@ class Core:
         stored = await self.store.size(upload.id)
         return stored is not None and upload.offset(stored) == upload.length
 
+    def syncs_chunks(self, upload: Upload) -> bool:
+        """Whether a chunk's bytes are synced before the catalog says that they were received.
+
+        The commit of a session reads all of it again, so it notices what a power cut took. What tus began
+        is complete with its last byte, and after a power cut a row may be there without its bytes.
+        """
+        durability = self.config.durability
+        return durability == "patch" or (durability == "finish" and upload.kind is not UploadKind.SESSION)
+
     def given_up_on_error(self, upload: Upload) -> given_up_on_error:
         """Give up ``upload``, which was just made, when what follows fails in any way; hold its lock."""
         return given_up_on_error(self, upload)

@@ -93,9 +93,9 @@ class RangedAppend:
                 return Received(0, received.ended)
             await self._verify(upload, offset, received, proof, hashes)
         if received.count:
-            is_durable = core.config.durability == "patch"
-            if is_durable:
+            if core.syncs_chunks(upload):
                 await core.store.sync(upload.id)
+            is_durable = core.config.durability == "patch"
             stored = replace(chunk, range=ByteRange(offset, offset + received.count))
             await core.ranges.record(
                 stored,

@@ -1,0 +1,70 @@
+"""What a power cut may take is noticed, or it was on the disk before anybody said that it is there."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from tests.contract.bodies import sent
+from tusd_py import Config
+from tusd_py.app import open_backends
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import UploadKind
+from tusd_py.service.append import Appender
+from tusd_py.service.chunks import Chunks, Claims, Place
+from tusd_py.service.core import Caller
+from tusd_py.service.proof import Proof
+from tusd_py.service.ranged_append import RangedAppend
+from tusd_py.service.sessions import Sessions, WantedSession
+from tusd_py.service.uploads import Uploads, Wanted
+from tusd_py.store.file import FileStore
+
+
+class WatchedStore(FileStore):
+    """A file store that remembers what was on the disk when it was synced."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.directory = directory
+        self.synced = b""
+
+    async def sync(self, name: str) -> None:
+        """See DataStore."""
+        await super().sync(name)
+        self.synced = (self.directory / name).read_bytes()
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("durability", "kind", "is_synced"),
+    [
+        ("finish", UploadKind.SINGLE, True),
+        ("finish", UploadKind.SESSION, False),  # its commit reads it all again
+        ("patch", UploadKind.SESSION, True),
+        ("none", UploadKind.SINGLE, False),
+    ],
+)
+async def test_e24_chunks_that_nobody_reads_again_are_synced(
+    tmp_path: Path, durability: Literal["finish", "patch", "none"], kind: UploadKind, is_synced: bool
+) -> None:
+    """Chunks and PATCHes of what tus began: bytes first, then the row that says that they are there."""
+    backends = await open_backends(Config(upload_dir=tmp_path, durability=durability))
+    try:
+        store = WatchedStore(tmp_path)
+        core, caller = replace(backends.core, store=store), Caller()
+        appender = Appender(core, RangedAppend(core, backends.liveness))
+        chunks, uploads = Chunks(core, backends.liveness), Uploads(core, appender)
+        if kind is UploadKind.SESSION:
+            upload, _ = await Sessions(core, uploads).create(WantedSession(size=30, metadata={}), caller)
+        else:
+            upload = (await uploads.create(Wanted(length=30, metadata={}), caller)).upload
+        await appender.append(upload.id, 0, sent(b"AAAAA"), Proof(), caller)
+        store.synced = b""
+        await chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), Claims(), caller)
+        assert store.synced.startswith(b"AAAAABBBBB") is is_synced
+        await appender.append(upload.id, 10, sent(b"CCCCC"), Proof(), caller)
+        assert store.synced.startswith(b"AAAAABBBBBCCCCC") is is_synced
+        store.close()
+    finally:
+        await backends.close()
