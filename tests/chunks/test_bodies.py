@@ -65,6 +65,15 @@ def test_a_list_of_parts_may_be_as_long_as_the_upload(api: Api) -> None:
     assert problem(reply, "body-too-large", 413)["max"] == MOST + 256
 
 
+def test_metadata_that_is_no_text_is_not_altered(api: Api) -> None:
+    """JSON can escape half of a surrogate pair; it is refused and not replaced by something else."""
+    for text, status in ((b"\\ud83d", 400), (b"\\ud83d\\ude00", 201)):
+        content = b'{"size": 1, "metadata": {"a": "%b"}}' % text
+        reply = api.http.post("/uploads/", content=content, headers={"Content-Type": "application/json"})
+        assert reply.status_code == status, reply.text
+        assert status == 400 or reply.json()["metadata"] == {"a": "\U0001f600"}
+
+
 @pytest.mark.parametrize(
     "endless",
     [

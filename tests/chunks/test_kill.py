@@ -176,3 +176,6 @@ def test_the_server_goes_down_during_a_commit(serve: Callable[..., Service]) -> 
     server.process.terminate()
     server.process.wait(10)
     assert server.rows("SELECT state FROM uploads") == [("open",)]
+    server.start()
+    error = server.api().view(upload)["last_error"]
+    assert (error["type"], error["retryable"]) == ("urn:tusd-py:problem:server-shutdown", True)

@@ -211,8 +211,11 @@ class SqliteRanges(RangeCatalog):
             connection.execute(
                 "UPDATE uploads SET state = 'open' WHERE id = ? AND state = 'committing'", (upload_id,)
             )
+            # One that was broken off as its last step was done is complete, and keeps its digest.
             connection.execute(
-                "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ?", (error, upload_id)
+                "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ? AND EXISTS"
+                " (SELECT 1 FROM uploads WHERE id = upload_id AND state = 'open')",
+                (error, upload_id),
             )
             for chunk in drop:
                 make_missing(connection, chunk)

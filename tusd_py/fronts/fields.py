@@ -119,7 +119,10 @@ def parse_metadata_field(value: object, *, most: int) -> dict[str, bytes]:
             value = None
     if not isinstance(value, dict) or not all(map(_is_pair, value.items())):
         raise InvalidField("metadata", "must be an object; keys are printable ASCII, values are texts")
-    pairs = {key: text.encode("utf-8", "replace") for key, text in value.items()}
+    try:
+        pairs = {key: text.encode() for key, text in value.items()}
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape
+        raise InvalidField("metadata", "must have texts that can be written as UTF-8") from None
     if sum(len(key) + len(text) * 4 // 3 + 6 for key, text in pairs.items()) > most:
         raise InvalidField("metadata", f"must have at most {most} bytes")
     return pairs

@@ -11,7 +11,7 @@ from typing import Any
 from tusd_py import observe
 from tusd_py.chunk_errors import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.commit_errors import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
-from tusd_py.errors import UploadError, UploadLocked
+from tusd_py.errors import ServerShutdown, UploadError, UploadLocked
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry
@@ -92,7 +92,11 @@ class Commits:
         if wanted.in_background and begun.done():
             task.add_done_callback(_log_failure)
             return Committed(upload=begun.result() or upload, is_running=True)
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:  # the commit goes on, and nobody else asks how it ended
+            task.add_done_callback(_log_failure)
+            raise
 
     async def _run(
         self, upload_id: str, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
@@ -242,6 +246,8 @@ def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
 
 def _as_json(error: BaseException) -> str:
     """Return a failure for those who ask later: the code, the status, the message and the facts."""
+    if isinstance(error, asyncio.CancelledError):
+        error = ServerShutdown()
     if not isinstance(error, UploadError):
         error = UploadError("internal server error, see the server's log")
     members = error.members if isinstance(error, ChunkError) else {}
