@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from tests.chunks.lab import Service, problem
+from tests.chunks.lab import Service, problem, sha256
 
 
 def test_listing_with_filters_and_pages(serve: Callable[..., Service]) -> None:
@@ -69,6 +69,12 @@ def test_r15_creation_can_be_repeated(serve: Callable[..., Service]) -> None:
     assert made.json()["id"] == again.json()["id"]
     assert made.headers["location"] == again.headers["location"] == server.url + made.json()["href"]
     problem(api.http.post("/uploads/", json={"size": 11}, headers=headers), "invalid-field", 400)
+    one, other = {"size": 10, "sha256": sha256(b"1")}, {"size": 10, "sha256": sha256(b"2")}
+    assert api.http.post("/uploads/", json=one, headers=headers).json()["id"] == made.json()["id"]
+    key = {"Idempotency-Key": "build-18-of-2026-11"}
+    assert [api.http.post("/uploads/", json=one, headers=key).status_code for _ in range(2)] == [201, 200]
+    problem(api.http.post("/uploads/", json=other, headers=key), "invalid-field", 400)
+    api.http.delete(api.http.post("/uploads/", json=one, headers=key).json()["href"])
     assert server.files() == {made.json()["id"], f".{made.json()['id']}.session"}
     api.http.delete(made.json()["href"])
     assert api.http.post("/uploads/", json={"size": 11}, headers=headers).status_code == 201

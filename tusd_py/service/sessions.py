@@ -96,7 +96,7 @@ class Sessions:
 
         Raises:
             MaxSizeExceeded, NoSpace, StorageFull, or whatever a hook raises: nothing is left behind.
-            InvalidField: The key was used for an upload of another size.
+            InvalidField: The key was used for an upload of another size or sha256.
         """
         core = self._core
         if wanted.key is not None:
@@ -137,6 +137,9 @@ class Sessions:
             raise InvalidField("Idempotency-Key", "belongs to an upload that is gone") from None
         if upload.length != wanted.size:
             raise InvalidField("Idempotency-Key", "belongs to an upload of another size")
+        expected = (await self._core.ranges.facts(upload_id)).expected_sha256
+        if None not in (expected, wanted.sha256) and expected != wanted.sha256:
+            raise InvalidField("Idempotency-Key", "belongs to an upload of another sha256")
         return upload
 
     async def view(self, upload: Upload) -> View:
