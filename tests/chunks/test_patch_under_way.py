@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
-from tests.chunks.test_bridge import TUS, tus_create, tus_offset
+from tests.chunks.test_bridge import TUS, tus_create, tus_offset, tus_patch
 from tests.chunks.test_put import read_reply
 from tests.contract.bodies import sent
 from tusd_py import Config
@@ -30,34 +30,35 @@ SENT = 100  # bytes of the PATCH that have arrived
 
 
 class Patch:
-    """A PATCH of all 1000 bytes of which the first 100 have arrived."""
+    """A PATCH from byte 0 on of which the first 100 have arrived."""
 
-    def __init__(self, api: Api, upload_id: str, connection: socket.socket) -> None:
+    def __init__(self, api: Api, upload_id: str, connection: socket.socket, length: int) -> None:
         self._api = api
+        self._length = length
         self._id = upload_id
         self._connection = connection
 
     def goes_on_to_its_end(self) -> bool:
         """Send the rest; whether all of it was taken."""
-        self._connection.sendall(DATA[SENT:])
+        self._connection.sendall(DATA[SENT : self._length])
         reply = read_reply(self._connection)
-        return reply.startswith(b"HTTP/1.1 204") and tus_offset(self._api, self._id) == len(DATA)
+        return reply.startswith(b"HTTP/1.1 204") and tus_offset(self._api, self._id) >= self._length
 
 
 @contextmanager
-def patching(server: Service, api: Api, upload_id: str) -> Iterator[Patch]:
+def patching(server: Service, api: Api, upload_id: str, length: int = 1000) -> Iterator[Patch]:
     where = urlsplit(server.url)
     with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
         connection.sendall(
             f"PATCH /files/{upload_id} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
-            "Content-Type: application/offset+octet-stream\r\nContent-Length: 1000\r\n\r\n".encode()
+            f"Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n".encode()
             + DATA[:SENT]
         )
         deadline = time.monotonic() + 10
         while not (server.directory / upload_id).read_bytes().startswith(DATA[:SENT]):
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        yield Patch(api, upload_id, connection)
+        yield Patch(api, upload_id, connection, length)
 
 
 REFUSED = [
@@ -122,6 +123,16 @@ def test_a_chunk_that_is_refused_stops_no_patch_on_a_session(server: Service, ap
         problem(api.put(upload, 50, DATA[:10]), "chunk-in-progress", 423)
         problem(api.put(upload, 995, DATA[:10]), "content-range", 400)
         assert patch.goes_on_to_its_end()
+
+
+def test_a_patch_that_is_refused_stops_no_patch(server: Service, api: Api) -> None:
+    """With a chunk beyond its offset the upload takes no further PATCH; that one goes on."""
+    upload = api.create(1000)
+    with patching(server, api, upload["id"], 500) as patch:
+        assert api.put(upload, 500, DATA[500:]).status_code == 200
+        assert tus_patch(api, upload["id"], 0, DATA).status_code == 403
+        assert patch.goes_on_to_its_end()
+    assert api.commit(upload, sha256(DATA)).status_code == 200
 
 
 @pytest.mark.parametrize("kind", ["session", "tus"])

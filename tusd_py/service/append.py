@@ -78,8 +78,10 @@ class Appender:
         stop = StopSignal()
 
         async def check() -> None:
-            # A request for another place must not stop a writer that is doing well.
-            await self._check(await core.find_in_use(upload_id, caller), offset)
+            # A request with no prospects must not stop a writer that is doing well.
+            current = await core.find_in_use(upload_id, caller)
+            await self._check(current, offset)
+            await self._ranged.check(current)
 
         async with core.locker.hold(
             upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
