@@ -84,6 +84,27 @@ async def test_an_upload_that_is_just_being_finished(tmp_path: Path) -> None:
         assert (await client.post("/artifacts/", json={"upload": where})).status_code == 201
 
 
+@pytest.mark.anyio
+async def test_an_artifact_waits_for_a_commit_under_way(tmp_path: Path) -> None:
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def finish(request: object, upload: object) -> None:
+        entered.set()
+        await leave.wait()
+
+    async with embedded(tmp_path, on_upload_finish=finish) as client:
+        upload = (await client.post("/uploads/", json={"size": 1000})).json()
+        await client.put(upload["href"], content=DATA, headers=content_range(0, DATA))
+        digest = {"sha256": sha256(DATA)}
+        commit = asyncio.ensure_future(client.post(upload["links"]["commit"], json=digest))
+        await entered.wait()
+        fields = {"upload": upload["id"]} | digest
+        artifact = asyncio.ensure_future(client.post("/artifacts/", json=fields))
+        await asyncio.sleep(0.2)
+        leave.set()
+        assert ((await commit).status_code, (await artifact).status_code) == (200, 201)
+
+
 def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> None:
     """The sender is told, and the range is missing afterwards."""
     server = serve()

@@ -65,7 +65,7 @@ class Artifacts:
         async def check() -> None:
             # Whoever is still writing to it must not be stopped for an artifact that cannot be made yet.
             current = await core.find_in_use(upload.id, caller)
-            if current.state is not UploadState.COMPLETE and not await core.is_full(current):
+            if current.state is UploadState.OPEN and not await core.is_full(current):
                 raise UploadNotCommitted(upload.id)
 
         async with core.locker.hold(
