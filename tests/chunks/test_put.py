@@ -340,8 +340,11 @@ def test_a_repeat_that_is_cut_off(server: Service, api: Api) -> None:
     assert content(server, upload) == before
 
 
-def test_e27_deletion_while_a_chunk_arrives(server: Service, api: Api) -> None:
+@pytest.mark.parametrize("durability", ["finish", "patch"])
+def test_e27_deletion_while_a_chunk_arrives(serve: Callable[..., Service], durability: str) -> None:
     """204 at once; who is still sending learns it at the end."""
+    server = serve("-durability", durability)
+    api = server.api()
     upload = api.create(1000)
     with slow_put(server, upload, 100, 50, DATA[:10]) as other:
         assert api.http.delete(upload["href"]).status_code == 204

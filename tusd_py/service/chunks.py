@@ -224,12 +224,12 @@ class Chunks:
                     hashes=[taken, *others],
                     stop=stop,
                 )
+                _check_end(received, chunk.range.size)
+                _verify(claims, taken, others)
+                if core.syncs_chunks(upload):
+                    await core.store.sync(upload.id)
             except FileNotFoundError:  # deleted since we looked
                 raise UploadNotFound from None
-            _check_end(received, chunk.range.size)
-            _verify(claims, taken, others)
-            if core.syncs_chunks(upload):
-                await core.store.sync(upload.id)
             is_durable = core.config.durability == "patch"
             now, expires_at = core.clock(), core.expiry(UploadState.OPEN)
             sha256 = taken.hexdigest()
