@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 SIZE = 5 * MIB + 123
 CHUNK = MIB
+
+
+@pytest.fixture(autouse=True)
+def collected() -> Iterator[None]:
+    """Collect what a failed request keeps alive here and not in some later test, which would be blamed."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture
