@@ -12,12 +12,16 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Any, Generic, ParamSpec, TypeVar, cast
 
 from tusd_py.quick import Quick
 
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+#: A job that runs longer than this waits for its medium.
+_STUCK_S = 0.15
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -26,10 +30,11 @@ T = TypeVar("T")
 class _Job(Generic[T]):
     """One call on its way through a thread."""
 
-    __slots__ = ("_call", "_error", "_loop", "_result", "done", "over")
+    __slots__ = ("_call", "_error", "_loop", "_result", "done", "over", "started_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], T]) -> None:
         self.done = False
+        self.started_at: float | None = None  # by a thread; None: it waits for one
         self.over: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._call = call
@@ -38,6 +43,7 @@ class _Job(Generic[T]):
 
     def work(self) -> None:
         """Make the call (in a thread) and wake the loop."""
+        self.started_at = monotonic()
         try:
             self._result = self._call()
         except BaseException as error:
@@ -67,25 +73,32 @@ class _Job(Generic[T]):
 
 
 class Pool:
-    """A bounded number of threads; started when first needed, so it may be made before a fork."""
+    """A bounded number of threads; started when first needed, so it may be made before a fork.
+
+    Jobs are short slices of work, and as many run at once as there are processors: more threads would only
+    take the interpreter from each other. A job that does not end waits for its medium and not for a
+    processor; for each of those a thread more serves what waits, up to the bound, and ends with the queue.
+    """
 
     def __init__(self, threads: int) -> None:
         self._most = threads
-        self._started = 0
-        self._active = 0
+        self._usual = min(threads, _PROCESSORS)
+        self._threads = 0
+        self._active: set[_Job[Any]] = set()
+        self._look: asyncio.TimerHandle | None = None
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
         self._quick = Quick(ThreadPoolExecutor(2, thread_name_prefix="body-small"))
         self._hashers = ThreadPoolExecutor(max(1, _PROCESSORS // 2), thread_name_prefix="body-hash")
 
     @property
     def spare_hashers(self) -> Executor | None:
-        """Threads for hashing beside a job, while there are processors that would do nothing else."""
-        return self._hashers if 2 * (self._active + 1) <= _PROCESSORS else None
+        """Threads for hashing beside one more job, if there are processors with nothing else to do."""
+        return self._hashers if 2 * (len(self._active) + 1) <= _PROCESSORS else None
 
     @property
     def has_spare(self) -> bool:
-        """Whether a job may linger without keeping another one waiting."""
-        return self._active < self._most
+        """Whether one more job may linger without keeping another one waiting."""
+        return len(self._active) < self._usual
 
     async def run_quick(self, call: Callable[..., T], *args: object) -> T:
         """Make a call that takes microseconds on a healthy medium, on the event loop if it is one."""
@@ -97,22 +110,51 @@ class Pool:
         A cancelled caller still waits for the call to end: it owns the file descriptor that is being
         written to, and must not close it too early.
         """
-        job = _Job(asyncio.get_running_loop(), lambda: call(*args, **kwargs))
-        self._active += 1
-        if self._active > self._started and self._started < self._most:
-            self._started += 1
-            # A daemon: a call that hangs on a dead medium must not keep the process from ending.
-            threading.Thread(target=self._serve, name=f"body-{self._started}", daemon=True).start()
+        loop = asyncio.get_running_loop()
+        job = _Job(loop, lambda: call(*args, **kwargs))
+        self._active.add(job)
+        if len(self._active) > self._threads and self._threads < self._usual:
+            self._start(self._serve)
         self._jobs.put(job)
+        self._look_later(loop)
         try:
             await job.over
         except asyncio.CancelledError:
             await job.outlast()
             raise
         finally:
-            self._active -= 1
+            self._active.discard(job)
         return job.outcome()
+
+    def _start(self, serve: Callable[[], None]) -> None:
+        self._threads += 1
+        # A daemon: a call that hangs on a dead medium must not keep the process from ending.
+        threading.Thread(target=serve, name=f"body-{self._threads}", daemon=True).start()
+
+    def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
+        """While more jobs are there than threads, look now and then whether some are stuck."""
+        if self._look is None and len(self._active) > self._threads:
+            self._look = loop.call_later(_STUCK_S, self._look_now, loop)
+
+    def _look_now(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._look = None
+        before = monotonic() - _STUCK_S
+        stuck = sum(job.started_at is not None and job.started_at < before for job in self._active)
+        wanted = min(self._most, self._usual + stuck, len(self._active))
+        while self._threads < wanted:
+            self._start(lambda: self._help_out(loop))
+        self._look_later(loop)
 
     def _serve(self) -> None:
         while True:
             self._jobs.get().work()
+
+    def _help_out(self, loop: asyncio.AbstractEventLoop) -> None:
+        with contextlib.suppress(Empty):
+            while True:
+                self._jobs.get_nowait().work()
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(self._helped)
+
+    def _helped(self) -> None:
+        self._threads -= 1

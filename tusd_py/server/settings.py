@@ -41,7 +41,7 @@ class ServerSettings:
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
     max_head_bytes: int = 64 * 1024  # request line and headers
     max_headers: int = 128
-    body_threads: int = 0  # threads that move bodies, 1 MiB of buffer each; 0: four per core, at least 16
+    body_threads: int = 0  # most threads that move bodies; 0: four per core, at least 16
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached
     counters: Counters = field(default_factory=Counters)
 

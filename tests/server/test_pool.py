@@ -1,0 +1,111 @@
+"""Few threads while jobs are quick, more when the medium keeps them, never more than allowed."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tusd_py.server import pool as pool_module
+from tusd_py.server.pool import Pool
+
+pytestmark = pytest.mark.anyio
+
+USUAL = 2
+
+
+@pytest.fixture(autouse=True)
+def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_PROCESSORS", USUAL)
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    for _ in range(1000):
+        if is_so():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to that")
+
+
+async def test_quick_jobs_share_as_many_threads_as_there_are_processors() -> None:
+    pool = Pool(16)
+    names: set[str] = set()
+
+    def job() -> None:
+        names.add(threading.current_thread().name)
+        threading.Event().wait(0.002)
+
+    await asyncio.gather(*(pool.run(job) for _ in range(100)))
+    assert 1 <= len(names) <= USUAL
+
+
+async def test_jobs_that_wait_for_their_medium_keep_nobody_else_waiting() -> None:
+    pool = Pool(16)
+    medium = threading.Event()
+    stuck = [asyncio.ensure_future(pool.run(medium.wait, 30)) for _ in range(USUAL + 3)]
+    async with asyncio.timeout(10):
+        assert await pool.run(lambda: "served") == "served"
+    medium.set()
+    assert await asyncio.gather(*stuck) == [True] * (USUAL + 3)
+
+
+async def test_there_are_never_more_threads_than_allowed() -> None:
+    pool = Pool(3)
+    medium = threading.Event()
+    running = 0
+    most = 0
+    lock = threading.Lock()
+
+    def job() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        medium.wait(30)
+        with lock:
+            running -= 1
+
+    jobs = [asyncio.ensure_future(pool.run(job)) for _ in range(8)]
+    await until(lambda: most == 3)
+    await asyncio.sleep(0.5)
+    medium.set()
+    await asyncio.gather(*jobs)
+    assert most == 3
+
+
+async def test_threads_that_helped_out_end_with_the_queue() -> None:
+    pool = Pool(16)
+    medium = threading.Event()
+    before = threading.active_count()
+    jobs = [asyncio.ensure_future(pool.run(medium.wait, 30)) for _ in range(10)]
+    await until(lambda: threading.active_count() == before + 10)
+    medium.set()
+    await asyncio.gather(*jobs)
+    await until(lambda: threading.active_count() <= before + USUAL)
+    assert await pool.run(lambda: 1) == 1, "and the usual ones go on"
+
+
+async def test_a_cancelled_caller_waits_for_its_job() -> None:
+    pool = Pool(2)
+    go_on, begun, ended = threading.Event(), threading.Event(), threading.Event()
+
+    def job() -> None:
+        begun.set()
+        go_on.wait(30)
+        ended.set()
+
+    caller = asyncio.ensure_future(pool.run(job))
+    await until(begun.is_set)
+    caller.cancel()
+    await asyncio.sleep(0.05)
+    assert not caller.done()
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert ended.is_set()
+
+
+async def test_what_a_job_raises_reaches_its_caller() -> None:
+    pool = Pool(2)
+    with pytest.raises(ZeroDivisionError):
+        await pool.run(lambda: 1 // 0)
