@@ -102,7 +102,7 @@ def beside_patches(bench: Bench) -> Values:
 
 def _in_chunks(bench: Bench) -> Values:
     session = _create(bench, bench.sizes.session_bytes)
-    with bench.cost() as cost:
+    with bench.cost(arriving=bench.sizes.session_bytes) as cost:
         result = _send(bench, session, _CHUNKS, _CONNECTIONS)
     _commit(bench, session)
     bench.verify([session.piece])
@@ -114,7 +114,7 @@ def _in_patches(bench: Bench, *, is_checked: bool) -> Values:
     size = bench.sizes.session_bytes // _CONNECTIONS
     digests = [bench.load.sha256(size, number * size) for number in range(_CONNECTIONS) if is_checked]
     headers = [checksum_header(digest) for digest in digests]
-    with bench.cost() as cost:
+    with bench.cost(arriving=bench.sizes.session_bytes) as cost:
         result = bench.load.run("put", (), headers, connections=_CONNECTIONS, bytes=size, stride=size)
     uploads = pieces(result)
     bench.verify(uploads)

@@ -25,7 +25,7 @@ class Scenario:
 
 
 def _one_patch(bench: Bench) -> Values:
-    with bench.cost() as cost:
+    with bench.cost(arriving=bench.sizes.large_bytes) as cost:
         result = bench.load.run("put", bytes=bench.sizes.large_bytes)
     bench.verify(pieces(result))
     return transferred(result, cost)
@@ -37,21 +37,21 @@ def _checked_patch(bench: Bench) -> Values:
     checksum = []
     if "sha256" in bench.server.features:
         checksum = [checksum_header(bench.load.sha256(size))]
-    with bench.cost() as cost:
+    with bench.cost(arriving=size) as cost:
         result = bench.load.run("put", patch_headers=checksum, bytes=size)
     bench.verify(pieces(result))
     return transferred(result, cost)
 
 
 def _eight_at_once(bench: Bench) -> Values:
-    with bench.cost() as cost:
+    with bench.cost(arriving=8 * bench.sizes.parallel_bytes) as cost:
         result = bench.load.run("put", connections=8, bytes=bench.sizes.parallel_bytes)
     bench.verify(pieces(result))
     return transferred(result, cost)
 
 
 def _many_patches(bench: Bench) -> Values:
-    with bench.cost() as cost:
+    with bench.cost(arriving=64 * bench.sizes.patch_bytes) as cost:
         result = bench.load.run("put", bytes=64 * bench.sizes.patch_bytes, patches=64)
     bench.verify(pieces(result))
     return transferred(result, cost)
@@ -85,7 +85,7 @@ def _final_post(bench: Bench) -> Values:
     bench.verify(uploads)
     before = disk_bytes(bench.server.directory) - 4 * part
     paths = " ".join(upload.path for upload in uploads)
-    with bench.cost() as cost:
+    with bench.cost(arriving=4 * part) as cost:
         final = bench.request("POST", bench.server.base, f"Upload-Concat: final;{paths}")
     if final["status"] != 201:
         raise LoadFailed(f"the final POST answered {final['status']}")
