@@ -21,14 +21,16 @@ _T = TypeVar("_T")
 
 #: A call that takes longer than this held the event loop up.
 _SLOW_S: Final = 0.003
-#: Each such call counts this much, and each quick one takes 1 off: a single one may be chance, several in
+#: One that takes longer than this held it up too long, whatever it waited for.
+_FAR_TOO_SLOW_S: Final = 0.05
+#: Each slow call counts this much, and each quick one takes 1 off: a single one may be chance, several in
 #: short order are the medium.
 _WEIGHT: Final = 8
 _TOO_MUCH: Final = 16
 #: After too many of them threads make the calls, for so long.
 _AVOID_FOR_S: Final = 10.0
 #: So many calls in a row that took no longer than this, in threads, earn a medium our trust.
-_EARNED_BY: Final = 4
+_EARNED_BY: Final = 8
 _TRUSTED_S: Final = 0.0005
 
 
@@ -92,12 +94,14 @@ class Quick:
             ended = monotonic()
             if ended - started <= _SLOW_S:
                 self._slowness = max(0, self._slowness - 1)
+            elif ended - started > _FAR_TOO_SLOW_S:
+                self._held_up(ended, _TOO_MUCH)
             elif _waits() != waits:
-                self._held_up(ended)
+                self._held_up(ended, _WEIGHT)
 
-    def _held_up(self, now: float) -> None:
+    def _held_up(self, now: float, weight: int) -> None:
         """Take notice of a call that kept the event loop waiting until ``now``."""
-        self._slowness += _WEIGHT
+        self._slowness += weight
         if self._slowness >= _TOO_MUCH:
             self._avoid_until, self._slowness = now + _AVOID_FOR_S, 0
 
@@ -117,7 +121,7 @@ class EarnedQuick(Quick):
 
     A disk turns its plates for it; for memory, and for a disk with a battery, it is nothing, and then the
     visit to a thread would be most of a small upload. Threads make these calls until the medium was
-    quick several times in a row, and again once the event loop had to wait for it.
+    quick several times in a row, and again once the event loop had to wait for it a single time.
     """
 
     def __init__(self, executor: Executor) -> None:
@@ -129,10 +133,9 @@ class EarnedQuick(Quick):
         """Whether the medium has yet to show that it is quick."""
         return self._streak < _EARNED_BY or super().is_slow
 
-    def _held_up(self, now: float) -> None:
-        super()._held_up(now)
-        if super().is_slow:
-            self._streak = 0
+    def _held_up(self, now: float, weight: int) -> None:
+        super()._held_up(now, weight)
+        self._streak = 0
 
     async def run_in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Make a call in a thread and learn from the time that it takes there."""

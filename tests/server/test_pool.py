@@ -1,12 +1,14 @@
 """Few threads while jobs are quick, more when the medium keeps them, never more than allowed."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 
 import pytest
 
 from tusd_py.server import pool as pool_module
+from tusd_py.server import splice
 from tusd_py.server.pool import Pool
 
 pytestmark = pytest.mark.anyio
@@ -103,6 +105,54 @@ async def test_a_cancelled_caller_waits_for_its_job() -> None:
     with pytest.raises(asyncio.CancelledError):
         await caller
     assert ended.is_set()
+
+
+async def test_a_cancelled_caller_does_not_wait_for_a_job_that_has_not_begun() -> None:
+    pool = Pool(USUAL)
+    medium = threading.Event()
+    begun: list[int] = []
+    stuck = [asyncio.ensure_future(pool.run(medium.wait, 30)) for _ in range(USUAL)]
+    queued = asyncio.ensure_future(pool.run(begun.append, 1))
+    await asyncio.sleep(0.05)
+    queued.cancel()
+    async with asyncio.timeout(5):
+        with pytest.raises(asyncio.CancelledError):
+            await queued
+    medium.set()
+    await asyncio.gather(*stuck)
+    assert await pool.run(lambda: 2) == 2
+    assert begun == [], "and it never begins"
+
+
+async def test_the_more_jobs_there_are_the_shorter_their_turns() -> None:
+    pool = Pool(16)
+    medium = threading.Event()
+    alone = pool.slice_s
+    jobs = [asyncio.ensure_future(pool.run(medium.wait, 30)) for _ in range(100)]
+    await asyncio.sleep(0)
+    assert 0 < pool.slice_s < alone
+    medium.set()
+    await asyncio.gather(*jobs)
+
+
+@pytest.mark.skipif(not hasattr(os, "splice"), reason="only Linux has splice")
+async def test_threads_that_helped_out_leave_no_pipe_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "_HELP_S", 0.05)
+    pool = Pool(16)
+    medium = threading.Event()
+
+    def job() -> None:
+        assert splice.is_possible()
+        medium.wait(30)
+
+    await pool.run(splice.is_possible)
+    threads, descriptors = threading.active_count(), len(os.listdir("/dev/fd"))
+    jobs = [asyncio.ensure_future(pool.run(job)) for _ in range(10)]
+    await until(lambda: threading.active_count() >= threads + 8)
+    medium.set()
+    await asyncio.gather(*jobs)
+    await until(lambda: threading.active_count() <= threads + USUAL)
+    await until(lambda: len(os.listdir("/dev/fd")) <= descriptors + 2 * USUAL)
 
 
 async def test_what_a_job_raises_reaches_its_caller() -> None:

@@ -69,7 +69,7 @@ async def until_called(calls: Calls, count: int) -> None:
 async def test_the_system_is_told_again_as_long_as_bytes_arrive(
     calls: Calls, executor: ThreadPoolExecutor, fd: int
 ) -> None:
-    async with WriteBack(fd, executor):
+    with WriteBack(fd, executor):
         for number in range(3):
             os.pwrite(fd, b"x", number)
             await until_called(calls, number + 1)
@@ -86,7 +86,7 @@ async def test_a_stalled_upload_costs_less_and_less(
         looks.append(asyncio.get_running_loop().time())
         return fstat(descriptor)
 
-    async with WriteBack(fd, executor):
+    with WriteBack(fd, executor):
         await until_called(calls, 1)
         monkeypatch.setattr(os, "fstat", counted)
         await until(lambda: len(looks) >= 4)
@@ -95,26 +95,31 @@ async def test_a_stalled_upload_costs_less_and_less(
     assert gaps[-1] > 1.5 * gaps[0]
 
 
-async def test_the_descriptor_is_not_closed_under_a_call(
+async def test_nobody_waits_for_a_medium_with_a_long_queue(
     calls: Calls, executor: ThreadPoolExecutor, tmp_path: Path
 ) -> None:
+    """The upload goes on, and its descriptor can be closed: the call has one of its own."""
     fd = os.open(tmp_path / "held", os.O_CREAT | os.O_WRONLY)
     calls.go_on.clear()
-
-    async def body() -> None:
-        async with WriteBack(fd, executor):
-            await until_called(calls, 1)
-        os.close(fd)
-
-    running = asyncio.create_task(body())
-    await until_called(calls, 1)
-    running.cancel()
-    await asyncio.sleep(0.05)
-    assert not running.done(), "a cancelled request, too, waits for the thread that works for it"
+    with WriteBack(fd, executor):
+        await until_called(calls, 1)
+        os.pwrite(fd, b"x", 0)
+        await asyncio.sleep(0.2)
+        assert calls.count == 1, "one call at a time"
+    os.close(fd)
     calls.go_on.set()
-    await asyncio.wait({running}, timeout=5)
-    assert running.done()
+    executor.shutdown(wait=True)
     assert not calls.closed_under_us
+
+
+async def test_no_descriptor_is_left_open(calls: Calls, executor: ThreadPoolExecutor, fd: int) -> None:
+    before = len(os.listdir("/dev/fd"))
+    with WriteBack(fd, executor):
+        for number in range(3):
+            os.pwrite(fd, b"x", number)
+            await until_called(calls, number + 1)
+    executor.shutdown(wait=True)
+    assert len(os.listdir("/dev/fd")) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "splice"), reason="only Linux has the call")
@@ -125,7 +130,7 @@ async def test_the_system_s_own_call_is_found_and_harms_nothing(
     fd = os.open(path, os.O_CREAT | os.O_WRONLY)
     data = os.urandom(1 << 20)
     assert writeback._BEGIN is not None
-    async with WriteBack(fd, executor):
+    with WriteBack(fd, executor):
         for _ in range(5):
             os.pwrite(fd, data, 0)
             await asyncio.sleep(0.03)

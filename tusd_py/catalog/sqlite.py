@@ -107,7 +107,7 @@ class SqliteCatalog(Catalog):
             length = _set_final_length(connection, final.id, max_size)
             return replace(final, length=length)
 
-        return await self._writer.run(job, durable=durable)
+        return await self._writer.run_long(job, durable=durable)
 
     async def chunks(self, upload_id: str) -> list[UploadChunk]:
         rows = self._rows(
@@ -164,7 +164,7 @@ class SqliteCatalog(Catalog):
             names = {upload_id, *(row[0] for row in rows)}
             return [name for name in names if _is_removable(connection, name)]
 
-        return await self._ballast.insist(lambda: self._writer.run(job, durable=True))
+        return await self._ballast.insist(lambda: self._writer.run_long(job, durable=True))
 
     async def is_leftover(self, name: str) -> bool:
         return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))

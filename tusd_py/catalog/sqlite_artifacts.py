@@ -105,7 +105,7 @@ class SqliteArtifacts(ArtifactCatalog):
         def job(connection: sqlite3.Connection) -> None:
             connection.executemany(_INSERT, rows)
 
-        await self._writer.run(job, durable=True)
+        await self._writer.run_long(job, durable=True)
 
 
 def _row(artifact: Artifact, *, is_ready: bool) -> Parameters:

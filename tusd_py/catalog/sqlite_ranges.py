@@ -220,7 +220,7 @@ class SqliteRanges(RangeCatalog):
             for chunk in drop:
                 make_missing(connection, chunk)
 
-        await self._writer.run(job)
+        await self._writer.run_long(job)
 
     async def committing(self) -> list[str]:
         rows = self._reader.execute("SELECT id FROM uploads WHERE state = 'committing'")

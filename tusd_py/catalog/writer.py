@@ -15,9 +15,11 @@ from tusd_py.quick import EarnedQuick, Quick, in_thread, outlast
 
 _T = TypeVar("_T")
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
-_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_SNAPSHOT, sqlite3.SQLITE_LOCKED})
+_BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})  # and their extended codes
 #: So often the event loop tries while another process writes, before a thread waits for that.
 _TRIES: Final = 8
+#: After so many commits the log (4 to 8 pages each) is moved into the catalog's file.
+_CHECKPOINT_AFTER: Final = 200
 Parameters = Sequence[str | int | float | None]
 
 
@@ -46,6 +48,7 @@ class _Batch:
     rows: list[_Row] = field(default_factory=list)
     jobs: list[_Job] = field(default_factory=list)
     durable: bool = False
+    is_long: bool = False  # over so many rows that the event loop must not wait
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.jobs)
@@ -54,6 +57,7 @@ class _Batch:
         self.rows += other.rows
         self.jobs += other.jobs
         self.durable = self.durable or other.durable
+        self.is_long = self.is_long or other.is_long
 
     def by_statement(self) -> dict[str, list[Parameters]]:
         grouped: dict[str, list[Parameters]] = {}
@@ -79,12 +83,14 @@ class Writer:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint_if_due
         # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-catalog")
         self._quick = Quick(self._thread)
         self._quick_sync = EarnedQuick(self._thread)
         self._waiting = _Batch()
         self._task: asyncio.Task[None] | None = None
+        self._commits = 0  # since the log was last moved
         self._is_durable = False
         self._is_patient = True
 
@@ -98,6 +104,11 @@ class Writer:
         self._waiting.durable = self._waiting.durable or durable
         await self._committed(done)
 
+    async def run_long(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
+        """Run ``job`` as ``run`` does, but never on the event loop: for one over thousands of rows."""
+        self._waiting.is_long = True
+        return await self.run(job, durable=durable)
+
     async def run(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
         """Run ``job`` by itself within a transaction; return its result when it is committed.
 
@@ -110,7 +121,7 @@ class Writer:
         return await self._committed(done)
 
     async def _committed(self, done: asyncio.Future[_T]) -> _T:
-        if self._task is None:
+        if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
         try:
             return await done
@@ -123,7 +134,7 @@ class Writer:
     async def close(self) -> None:
         """Commit what waits, then close the connection."""
         if self._task is not None:
-            await self._task
+            await outlast(self._task)
         await in_thread(self._thread, self._connection.close)
         self._thread.shutdown()
 
@@ -135,20 +146,39 @@ class Writer:
                     await self._commit_somewhere(batch)
                 except Exception as error:
                     batch.settle(translate(error))
+                except BaseException:  # somebody cancels all tasks of the loop
+                    batch.settle(RuntimeError("the catalog stopped before it could say what became of this"))
+                    raise
                 else:
                     batch.settle(None)
+                    await self._checkpoint_if_due(batch)
         finally:
             self._task = None
+
+    async def _checkpoint_if_due(self, batch: _Batch) -> None:
+        """Do in a thread what SQLite would do within a commit, on the event loop and with two syncs.
+
+        Commits wait for it: only what nobody adds to can be moved whole, and the log used from its start.
+        """
+        self._commits += 1
+        if self._commits < _CHECKPOINT_AFTER and not batch.is_long:
+            return
+        self._commits = 0
+        with suppress(sqlite3.Error):  # the next one does it
+            await in_thread(self._thread, self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     async def _commit_somewhere(self, batch: _Batch) -> None:
         for _ in range(_TRIES):
             quick = self._quick_for(batch)
-            if quick.is_slow:
+            if quick.is_slow or batch.is_long:
                 break
             try:
                 quick.call(self._commit, batch, False)
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode not in _BUSY:
+                if error.sqlite_errorcode & 0xFF not in _BUSY:
                     raise
             else:
                 return

@@ -24,7 +24,6 @@ from .inbox import STOP_GAP_S, STOP_WITHIN_S
 from .pool import Pool
 from .ways import Way, way_for
 
-_SLICE_S = 0.05  # a thread serves one upload for as long as this before others get a turn
 _LINGER_MS = 3  # a dry socket is watched this long by the thread itself: cheaper than a trip to the loop
 
 
@@ -49,6 +48,7 @@ class Intake:
     head: list[bytes | bytearray]  # what the transport had already received
     received: int = 0  # bytes from the socket, without ``head``
     hurry: bool = False  # set by the loop: do not linger
+    slice_s: float = 0.0  # set by the loop: how long to go on before others get a turn
     last_byte: float = field(default_factory=monotonic)
 
 
@@ -67,7 +67,7 @@ def _pump(intake: Intake, linger: bool, hashers: Executor | None) -> _Pause:
 
 
 def _move(intake: Intake, linger: bool, way: Way) -> _Pause:
-    until = monotonic() + _SLICE_S
+    until = monotonic() + intake.slice_s
     while intake.wanted:
         try:
             count = way.receive(intake.sock, intake.wanted)
@@ -123,6 +123,7 @@ class FastBody:
         """
         self._stop.on_request(self._on_stop)
         while True:
+            self._intake.slice_s = pool.slice_s
             pause = await pool.run(_pump, self._intake, pool.has_spare, pool.spare_hashers)
             if pause is _Pause.FULL:
                 return Ended.COMPLETE

@@ -44,6 +44,13 @@ def _close(pipe: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
+def let_go() -> None:
+    """Close this thread's pipe: for a thread that ends."""
+    pipe: tuple[int, int] | None = _local.__dict__.pop("pipe", None)
+    if pipe is not None:
+        _close(pipe)
+
+
 def is_possible() -> bool:
     """Whether this thread can splice."""
     return _pipe() is not None

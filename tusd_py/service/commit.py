@@ -158,7 +158,7 @@ class Commits:
     async def _begin(self, upload: Upload) -> None:
         """Claim the whole: from now on no chunk changes."""
         await self._check_filled(upload, is_held=False)
-        await self._core.ranges.begin_commit(upload.id)
+        await self._core.begin_commit(upload.id)
 
     async def _check_filled(self, upload: Upload, *, is_held: bool) -> None:
         """Refuse what lacks bytes. Whoever holds the upload is sending them, and is left in peace.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import time
@@ -164,11 +165,22 @@ class Core:
         if upload.prefix is None or upload.state is not UploadState.OPEN:
             return await self._finish(upload, request)
         # Chunks come and go without the upload's lock: from here on none of this one does.
-        await self.ranges.begin_commit(upload.id)
+        await self.begin_commit(upload.id)
         try:
             return await self._finish(upload, request)
         except BaseException:
             await self.ranges.reopen(upload.id)
+            raise
+
+    async def begin_commit(self, upload_id: str) -> None:
+        """Let no chunk of an upload change any more; whoever calls it completes the upload or reopens it.
+
+        Raises SessionIncomplete, UploadNotOpen: nothing was changed.
+        """
+        try:
+            await self.ranges.begin_commit(upload_id)
+        except asyncio.CancelledError:  # that may have come too late
+            await self.ranges.reopen(upload_id)
             raise
 
     async def _finish(self, upload: Upload, request: Any) -> tuple[Upload, HookReply | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -71,7 +72,11 @@ class Uploads:
     async def _insert(self, upload: Upload) -> None:
         core = self._core
         with full_medium_refused():
-            await core.catalog.insert(upload, durable=core.config.durability == "patch")
+            try:
+                await core.catalog.insert(upload, durable=core.config.durability == "patch")
+            except asyncio.CancelledError:  # that may have come too late
+                await core.give_up(upload)
+                raise
             async with core.given_up_on_error(upload):
                 await core.store.create(upload)
                 if core.config.durability == "patch":

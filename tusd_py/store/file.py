@@ -51,6 +51,8 @@ class FileStore(DataStore):
         self._writes_back = writes_back
         # For what may take long: syncing, freeing the blocks of a large file, reading one.
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
+        # Of its own: where the medium has a long queue these calls wait in it, and nothing else shall.
+        self._write_backs = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tusd-py-write-back")
         self._quick = Quick(self._threads)
         self._quick_sync = EarnedQuick(self._threads)
 
@@ -62,6 +64,7 @@ class FileStore(DataStore):
 
     def close(self) -> None:
         self._threads.shutdown(wait=False)
+        self._write_backs.shutdown(wait=False)
 
     async def create(self, upload: Upload) -> None:
         await self._quick.run(self._create, upload)
@@ -124,7 +127,7 @@ class FileStore(DataStore):
         try:
             if not self._writes_back or (body.length is not None and body.length < _LARGE):
                 return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
-            async with WriteBack(fd, self._threads):
+            with WriteBack(fd, self._write_backs):
                 return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)

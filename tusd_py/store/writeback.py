@@ -10,10 +10,9 @@ import asyncio
 import ctypes
 import os
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
+from contextlib import suppress
 from typing import Final
-
-from tusd_py.quick import outlast
 
 _GAP_S: Final = 0.05
 #: Nothing arrives: ever longer gaps, up to this one. Thousands of stalled uploads must cost nothing.
@@ -35,8 +34,19 @@ def _find() -> Callable[[int], object] | None:
 _BEGIN: Final = _find()
 
 
+def _begin(fd: int) -> None:
+    try:
+        if _BEGIN is not None:
+            _BEGIN(fd)
+    finally:
+        os.close(fd)
+
+
 class WriteBack:
-    """While entered, what is written to ``fd`` goes on to the medium; afterwards nobody uses ``fd``."""
+    """While entered, what is written to ``fd`` goes on to the medium; afterwards nobody uses ``fd``.
+
+    ``executor`` should serve nothing else: with a long queue in front of the medium its calls wait.
+    """
 
     def __init__(self, fd: int, executor: Executor) -> None:
         self._fd = fd
@@ -45,35 +55,31 @@ class WriteBack:
         self._gap_s = _GAP_S
         self._written_at = -1  # the file's time of change when it was last looked at, ns
         self._timer: asyncio.TimerHandle | None = None
-        self._running: asyncio.Future[object] | None = None
+        self._running: Future[None] | None = None
 
-    async def __aenter__(self) -> None:
+    def __enter__(self) -> None:
         """Begin to look at the file now and then."""
         self._wait()
 
-    async def __aexit__(self, *_: object) -> None:
-        """Stop; wait for a call that is under way."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-        if self._running is not None:
-            await outlast(self._running)
+    def __exit__(self, *_: object) -> None:
+        """Stop. A call that is under way ends some time, on a descriptor of its own."""
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _wait(self) -> None:
         self._timer = self._loop.call_later(self._gap_s, self._look)
 
     def _look(self) -> None:
+        is_running = self._running is not None and not self._running.done()
         written_at = os.fstat(self._fd).st_mtime_ns
-        if _BEGIN is None or written_at == self._written_at:
+        if _BEGIN is None or is_running or written_at == self._written_at:
             self._gap_s = min(2 * self._gap_s, _LONGEST_GAP_S)
-            self._wait()
-            return
-        self._written_at, self._gap_s = written_at, _GAP_S
-        # In a thread: with a long queue in front of the medium this waits, too.
-        self._running = self._loop.run_in_executor(self._executor, _BEGIN, self._fd)
-        self._running.add_done_callback(self._begun)
+        else:
+            self._written_at, self._gap_s = written_at, _GAP_S
+            self._begin()
+        self._wait()
 
-    def _begun(self, running: asyncio.Future[object]) -> None:
-        self._running = None
-        if self._timer is not None and not running.cancelled():
-            self._wait()
+    def _begin(self) -> None:
+        with suppress(OSError):  # out of descriptors: the sync does it all
+            own = os.dup(self._fd)
+            self._running = self._executor.submit(_begin, own)
