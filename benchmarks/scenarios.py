@@ -114,7 +114,7 @@ def _idle(bench: Bench) -> Values:
 
 def _huge(bench: Bench) -> Values:
     size = bench.sizes.huge_bytes
-    with bench.cost() as cost:
+    with bench.cost(arriving=size) as cost:
         result = bench.load.run("put", bytes=size)
     bench.verify(pieces(result))
     return transferred(result, cost)
