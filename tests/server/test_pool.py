@@ -3,10 +3,10 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable
 
 import pytest
 
+from tests.fronts.lab import until
 from tusd_py.server import pool as pool_module
 from tusd_py.server import splice
 from tusd_py.server.pool import Pool
@@ -19,14 +19,6 @@ USUAL = 2
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "_PROCESSORS", USUAL)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if is_so():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came to that")
 
 
 async def test_quick_jobs_share_as_many_threads_as_there_are_processors() -> None:

@@ -4,12 +4,13 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.fronts.lab import until
 from tusd_py.store import writeback
 from tusd_py.store.writeback import WriteBack
 
@@ -52,14 +53,6 @@ def fd(tmp_path: Path) -> Iterator[int]:
     fd = os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY)
     yield fd
     os.close(fd)
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if is_so():
-            return
-        await asyncio.sleep(0.005)
-    raise AssertionError("it never came to that")
 
 
 async def until_called(calls: Calls, count: int) -> None:

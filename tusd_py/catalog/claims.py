@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from tusd_py.catalog.ranges import Busy, Granted, Repeat, Wish
+from tusd_py.catalog.rows import marks
 from tusd_py.chunk_errors import RangeOverlap, TooManyChunks, UploadNotOpen
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
@@ -24,7 +25,7 @@ _OVERLAPPING: Final = """
     WHERE upload_id = :upload AND offset < :stop AND offset + size > :start AND offset >= ifnull(
         (SELECT max(offset) FROM ranges WHERE upload_id = :upload AND offset <= :start), 0)
 """
-INSERT: Final = f"INSERT INTO ranges ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+INSERT: Final = f"INSERT INTO ranges ({_COLUMNS}) VALUES ({marks(9)})"  # noqa: S608
 
 
 def claim(connection: sqlite3.Connection, wish: Wish) -> Granted | Repeat | Busy:

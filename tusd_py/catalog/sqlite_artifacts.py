@@ -10,12 +10,13 @@ from typing import Any, Final
 from tusd_py.catalog.artifact_exports import ArtifactExports
 from tusd_py.catalog.artifacts import ArtifactCatalog
 from tusd_py.catalog.listing import artifacts_listing
+from tusd_py.catalog.rows import marks
 from tusd_py.catalog.sqlite import SqliteCatalog
 from tusd_py.catalog.writer import Parameters
 from tusd_py.model.ranges import Artifact
 
 _COLUMNS: Final = "id, sha256, size, user, upload_id, created_at, is_ready"
-_INSERT: Final = f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608
+_INSERT: Final = f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES ({marks(7)})"  # noqa: S608
 _SELECT: Final = f"SELECT {_COLUMNS} FROM artifacts"  # noqa: S608
 
 

@@ -23,7 +23,7 @@ from tusd_py.catalog.claims import (
 )
 from tusd_py.catalog.listing import uploads_listing
 from tusd_py.catalog.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
-from tusd_py.catalog.rows import COLUMNS, upload_of, upload_row
+from tusd_py.catalog.rows import COLUMNS, marks, upload_of, upload_row
 from tusd_py.catalog.sqlite import SqliteCatalog
 from tusd_py.chunk_errors import ChunkNotFound, RangeOverlap
 from tusd_py.commit_errors import SessionIncomplete
@@ -31,7 +31,7 @@ from tusd_py.errors import UploadNotFound
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
 from tusd_py.model.upload import Upload
 
-_INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608
+_INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
 
 
 class SqliteRanges(RangeCatalog):

@@ -23,7 +23,7 @@ from tusd_py.fronts.representations import (
     upload_details,
     upload_summary,
 )
-from tusd_py.fronts.shared import caller_of, creation_url
+from tusd_py.fronts.shared import caller_of, creation_url, joined
 from tusd_py.fronts.urls import Urls
 from tusd_py.model.body import Body
 from tusd_py.model.digests import ALGORITHMS, Checksum
@@ -34,7 +34,7 @@ from tusd_py.protocol.content_range import parse_content_range
 from tusd_py.protocol.digest_fields import parse_digest_dictionary, parse_old_digest, parse_sha256
 from tusd_py.service.chunks import Chunks, Claims, Place
 from tusd_py.service.commit import Commits, Committed, WantedCommit
-from tusd_py.service.sessions import ChunkView, Sessions, WantedSession
+from tusd_py.service.sessions import Sessions, WantedSession, view_of
 
 
 def urls_of(request: Request, config: Config) -> Urls:
@@ -151,15 +151,8 @@ class ChunksFront:
         body, claims = _chunk_of(request)
         stored = await self._chunks.put(upload, place, body, claims, caller)
         view = await self._sessions.view(await self._sessions.find(upload_id, caller))
-        urls, chunk = urls_of(request, self._config), stored.chunk
-        shown = ChunkView(
-            id=chunk.id,
-            offset=chunk.range.start,
-            size=chunk.range.size,
-            sha256=chunk.sha256,
-            state=chunk.state.value,
-        )
-        facts = chunk_facts(shown, urls) | {"created": stored.is_new}
+        urls = urls_of(request, self._config)
+        facts = chunk_facts(view_of(stored.chunk), urls) | {"created": stored.is_new}
         return JSONResponse(upload_summary(view, urls) | {"chunk": facts})
 
     async def delete_chunk(self, request: Request, upload_id: str, offset: str) -> Response:
@@ -239,14 +232,9 @@ def _chunk_of(request: Request) -> tuple[Body, Claims]:
     if boundary is not None:
         form = MultipartBody(request.scope, request.receive, boundary)
         return form, Claims(known, lambda: field_digest(form))
-    known += parse_digest_dictionary("Content-Digest", _joined(request, "content-digest"))
-    known += parse_old_digest(_joined(request, "digest"))
+    known += parse_digest_dictionary("Content-Digest", joined(request.headers, "content-digest"))
+    known += parse_old_digest(joined(request.headers, "digest"))
     return body_of(request.scope, request.receive), Claims(known)
-
-
-def _joined(request: Request, name: str) -> str | None:
-    """Return a list that may be spread over several lines of the header section (RFC 9110, Field Lines)."""
-    return ", ".join(request.headers.getlist(name)) if name in request.headers else None
 
 
 def field_digest(form: MultipartBody) -> Sequence[Checksum]:
@@ -256,7 +244,7 @@ def field_digest(form: MultipartBody) -> Sequence[Checksum]:
 
 
 def _repr_digests(request: Request) -> list[Checksum]:
-    found = parse_digest_dictionary("Repr-Digest", _joined(request, "repr-digest"))
+    found = parse_digest_dictionary("Repr-Digest", joined(request.headers, "repr-digest"))
     digests = [each for each in found if each.algorithm == "sha256"]
     if found and not digests:
         raise InvalidDigest("Repr-Digest", "has no sha-256", ["sha-256"])

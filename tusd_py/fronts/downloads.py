@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
-from tusd_py.fronts.shared import Fields, caller_of
+from tusd_py.fronts.shared import Fields, caller_of, joined
 from tusd_py.model.upload import UploadState
 from tusd_py.protocol.byte_ranges import (
     Outcome,
@@ -94,8 +94,8 @@ class Downloads:
                 raise PreconditionFailed
             case _:
                 pass
-        wanted = _joined(fields, "range")
-        if not range_applies(_joined(fields, "if-range"), etag, modified_at):
+        wanted = joined(fields, "range")
+        if not range_applies(joined(fields, "if-range"), etag, modified_at):
             wanted = None
         try:
             ranges = parse_range(wanted, content.size)
@@ -122,13 +122,8 @@ class Downloads:
         return _FileResponse(self._reading, [*pieces, _Piece(head=layout.tail)], 206, headers)
 
 
-def _joined(fields: Fields, name: str) -> str | None:
-    lines = fields.getlist(name)
-    return ", ".join(lines) if lines else None
-
-
 def _conditions(fields: Fields) -> dict[str, str]:
-    found = {name: _joined(fields, name) for name in _CONDITIONS}
+    found = {name: joined(fields, name) for name in _CONDITIONS}
     return {name: value for name, value in found.items() if value is not None}
 
 

@@ -22,7 +22,7 @@ from tusd_py.errors import (
     UploadLocked,
     UploadRefused,
 )
-from tusd_py.protocol.tus import VERSION
+from tusd_py.protocol.tus import VERSION, HeaderFields
 from tusd_py.service.core import Caller
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+", re.ASCII)
@@ -44,6 +44,12 @@ class Fields:
     def getlist(self, key: str) -> list[str]:
         """Return the value of every line with the name ``key``, without regard to case."""
         return self._lines.get(key.lower(), [])
+
+
+def joined(fields: HeaderFields, name: str) -> str | None:
+    """Return a list that may be spread over several lines (RFC 9110, Field Lines); None: there is none."""
+    lines = fields.getlist(name)
+    return ", ".join(lines) if lines else None
 
 
 def route_path(scope: Scope) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from tusd_py import observe
 from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.errors import (
-    ChecksumMismatch,
     FinalIsImmutable,
     InvalidUploadLength,
     LengthExceeded,
@@ -21,7 +20,7 @@ from tusd_py.errors import (
     UploadInterrupted,
     UploadNotFound,
 )
-from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused, is_filled
 from tusd_py.service.proof import Proof
@@ -196,9 +195,7 @@ class Appender:
                     upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
                 )
                 if received.ended is Ended.COMPLETE:
-                    if proof.checksum is not None and not proof.checksum.matches(hashes[0]):
-                        raise ChecksumMismatch(algorithm=proof.checksum.algorithm)
-                    await self._verify_late(upload, offset, received, proof)
+                    await proof.verify(core.store, upload.id, offset, received.count, hashes)
                     await self._sync_patch(upload)
         except BaseException:
             await self._discard(upload, offset)
@@ -208,16 +205,6 @@ class Appender:
             return _Written(offset, received.ended)
         await core.catalog.set_unverified(upload.id, None, durable=is_durable)
         return _Written(offset + received.count, received.ended)
-
-    async def _verify_late(self, upload: Upload, offset: int, received: Received, proof: Proof) -> None:
-        """Check the checksum that came after the body. Its algorithm was not known before, so read again."""
-        if proof.late is None:
-            return
-        checksum = proof.late()
-        taken = checksum.new_hash()
-        await self._core.store.digest(upload.id, offset, offset + received.count, taken)
-        if not checksum.matches(taken):
-            raise ChecksumMismatch(algorithm=checksum.algorithm)
 
     async def _sync_patch(self, upload: Upload) -> None:
         if self._core.config.durability == "patch":

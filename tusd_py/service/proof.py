@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from tusd_py.errors import ChecksumMismatch
+from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
+from tusd_py.store.base import DataStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,22 @@ class Proof:
     def is_asked_for(self) -> bool:
         """Whether the body's bytes count only once they are verified."""
         return self.checksum is not None or self.late is not None
+
+    async def verify(
+        self, store: DataStore, name: str, start: int, count: int, taken: Sequence[Hash]
+    ) -> None:
+        """Check ``count`` bytes of a data file from ``start`` on; ``taken`` ends with the checksum's hash.
+
+        The algorithm of one that comes after the body was not known before, so for that the bytes are
+        read again.
+
+        Raises ChecksumMismatch, MalformedHeader.
+        """
+        if self.checksum is not None and not self.checksum.matches(taken[-1]):
+            raise ChecksumMismatch(algorithm=self.checksum.algorithm)
+        if self.late is not None:
+            checksum = self.late()
+            again = checksum.new_hash()
+            await store.digest(name, start, start + count, again)
+            if not checksum.matches(again):
+                raise ChecksumMismatch(algorithm=checksum.algorithm)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 from tusd_py.catalog.ranges import Busy, Wish
 from tusd_py.chunk_errors import OutOfOrder
 from tusd_py.commit_errors import CommittedIsImmutable
-from tusd_py.errors import ChecksumMismatch, UploadLocked
+from tusd_py.errors import UploadLocked
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
@@ -91,7 +90,7 @@ class RangedAppend:
         if proof.is_asked_for:
             if received.ended is not Ended.COMPLETE:
                 return Received(0, received.ended)
-            await self._verify(upload, offset, received, proof, hashes)
+            await proof.verify(core.store, upload.id, offset, received.count, hashes)
         if received.count:
             if core.syncs_chunks(upload):
                 await core.store.sync(upload.id)
@@ -105,15 +104,3 @@ class RangedAppend:
                 durable=is_durable,
             )
         return received
-
-    async def _verify(
-        self, upload: Upload, offset: int, received: Received, proof: Proof, hashes: Sequence[Hash]
-    ) -> None:
-        if proof.checksum is not None and not proof.checksum.matches(hashes[-1]):
-            raise ChecksumMismatch(algorithm=proof.checksum.algorithm)
-        if proof.late is not None:
-            checksum = proof.late()
-            again = checksum.new_hash()
-            await self._core.store.digest(upload.id, offset, offset + received.count, again)
-            if not checksum.matches(again):
-                raise ChecksumMismatch(algorithm=checksum.algorithm)

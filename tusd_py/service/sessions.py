@@ -12,7 +12,7 @@ from tusd_py.catalog.ranges import Filter
 from tusd_py.chunk_errors import InvalidField, SessionExpired, UploadNotOpen
 from tusd_py.commit_errors import UploadConsumed
 from tusd_py.errors import UploadExpired, UploadNotFound
-from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.service.core import Caller, Core, full_medium_refused
@@ -42,6 +42,17 @@ class ChunkView:
     sha256: str | None
     state: str
     upload_id: str | None = None  # the partial upload that it is
+
+
+def view_of(chunk: Chunk) -> ChunkView:
+    """Return a range as a client sees it."""
+    return ChunkView(
+        id=chunk.id,
+        offset=chunk.range.start,
+        size=chunk.range.size,
+        sha256=chunk.sha256,
+        state=chunk.state.value,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,16 +181,7 @@ class Sessions:
         upload = view.upload
         if upload.prefix is not None:
             found = self._core.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
-            return [
-                ChunkView(
-                    id=each.id,
-                    offset=each.range.start,
-                    size=each.range.size,
-                    sha256=each.sha256,
-                    state=each.state.value,
-                )
-                async for each in found
-            ]
+            return [view_of(each) async for each in found]
         views = await self._plain_chunks(view)
         views = [each for each in views if state in (None, each.state)]
         return views[offset : None if limit < 0 else offset + limit]

@@ -11,7 +11,7 @@ import errno
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from io import RawIOBase
 from pathlib import Path
 from typing import TypeVar
@@ -29,7 +29,7 @@ from tusd_py.store.adopt import (
 )
 from tusd_py.store.base import Adopted, DataStore
 from tusd_py.store.info import format_info
-from tusd_py.store.space import copy, link, move, reserve
+from tusd_py.store.space import copy, link, move, reserve, sync_folder
 from tusd_py.store.writeback import WriteBack
 
 _T = TypeVar("_T")
@@ -125,9 +125,9 @@ class FileStore(DataStore):
     ) -> Received:
         fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
         try:
-            if not self._writes_back or (body.length is not None and body.length < _LARGE):
-                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
-            with WriteBack(fd, self._write_backs):
+            is_large = body.length is None or body.length >= _LARGE
+            write_back = self._writes_back and is_large
+            with WriteBack(fd, self._write_backs) if write_back else nullcontext():
                 return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)
@@ -201,12 +201,12 @@ class FileStore(DataStore):
             await self._in_thread(self._sync, name)
 
     def _sync(self, name: str) -> None:
-        for path, flags in ((self._path(name), os.O_WRONLY), (self._directory, os.O_RDONLY | os.O_DIRECTORY)):
-            fd = os.open(path, flags | _OPEN)
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync_folder(self._directory)
 
     async def remove(self, name: str) -> None:
         await self._in_thread(_unlink, self._path(name))

@@ -44,10 +44,11 @@ def link(path: str, new_path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(new_path)
     os.link(path, new_path, follow_symlinks=False)
-    _sync_folder(os.path.dirname(new_path))
+    sync_folder(os.path.dirname(new_path))
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
+    """Return when the names in a folder would survive a power cut."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -59,7 +60,7 @@ def move(path: str, new_path: str) -> None:
     """Rename a file; on return the new name survives a power cut, and the old one is gone for good."""
     os.rename(path, new_path)
     for folder in {os.path.dirname(new_path), os.path.dirname(path)}:
-        _sync_folder(folder)
+        sync_folder(folder)
 
 
 def copy(source: int, start: int, size: int, target: int) -> None:
