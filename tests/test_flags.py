@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tusd_py.flags import (
+from tusd_py.command.go_flags import (
     CommandLine,
     Flag,
     FlagError,

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tusd_py.quick import EarnedQuick, Quick
+from tusd_py.transfer.calls import EarnedQuick, Quick
 
 pytestmark = pytest.mark.anyio
 

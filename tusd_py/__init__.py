@@ -1,14 +1,14 @@
 """tusd-py: a resumable upload server, as a command and as an ASGI application.
 
-Where to look: ``model.upload`` (what an upload is), ``service`` (every rule), ``fronts`` (HTTP),
-``protocol`` (grammar of the headers), ``store``, ``catalog`` and ``locks`` (bytes, facts and who may
-change them), ``server`` (the HTTP server that the command runs), ``app`` (how it is put together).
+Where to look: ``model`` (what an upload is), ``service`` (every rule), ``ports`` (what the rules need of the
+outside) and ``adapters`` (where they get it: files, SQLite, the kernel's locks), ``fronts`` (HTTP, a package
+for each protocol), ``http1`` (the HTTP server of the command), ``assembly`` (how it is put together).
 """
 
-from tusd_py.app import UploadApp, create_app
-from tusd_py.config import Config
+from tusd_py.assembly import UploadApp, create_app
 from tusd_py.errors import UploadRefused
-from tusd_py.hooks.base import HookReply
 from tusd_py.model.upload import Upload
+from tusd_py.ports.hooks import HookReply
+from tusd_py.settings import Config
 
 __all__ = ["Config", "HookReply", "Upload", "UploadApp", "UploadRefused", "create_app"]

@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks.catalog_cost import catalog_cost, check, new_session, put_chunk
 from benchmarks.generator import LoadFailed
-from tusd_py.catalog.sqlite import open_catalog
-from tusd_py.catalog.sqlite_ranges import SqliteRanges
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
+from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 
 
 def test_claims_and_records_are_measured(tmp_path: Path) -> None:

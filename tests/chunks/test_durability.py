@@ -8,7 +8,8 @@ import pytest
 
 from tests.contract.bodies import sent
 from tusd_py import Config
-from tusd_py.app import open_backends
+from tusd_py.adapters.store_file.store import FileStore
+from tusd_py.assembly import open_backends
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadKind
 from tusd_py.service.append import Appender
@@ -18,7 +19,6 @@ from tusd_py.service.proof import Proof
 from tusd_py.service.ranged_append import RangedAppend
 from tusd_py.service.sessions import Sessions, WantedSession
 from tusd_py.service.uploads import Uploads, Wanted
-from tusd_py.store.file import FileStore
 
 
 class WatchedStore(FileStore):

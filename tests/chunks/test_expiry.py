@@ -15,7 +15,7 @@ from starlette.authentication import SimpleUser
 from tests.chunks.lab import Service, content_range, payload, problem, sha256
 from tests.chunks.test_put import read_reply, slow_put
 from tusd_py import Config, UploadRefused, create_app
-from tusd_py.hooks.base import HookReply
+from tusd_py.ports.hooks import HookReply
 
 DATA = payload(1000)
 

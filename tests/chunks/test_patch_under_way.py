@@ -15,7 +15,7 @@ from tests.chunks.test_bridge import TUS, tus_create, tus_offset, tus_patch
 from tests.chunks.test_put import read_reply
 from tests.contract.bodies import sent
 from tusd_py import Config
-from tusd_py.app import Backends, open_backends
+from tusd_py.assembly import Backends, open_backends
 from tusd_py.model.ranges import ByteRange, ChunkState
 from tusd_py.model.upload import UploadState
 from tusd_py.service.append import Appender

@@ -10,12 +10,12 @@ import pytest
 
 from tests.chunks.lab import Api, content_range, problem, sha256
 from tusd_py import Config
-from tusd_py.app import Backends, open_backends
-from tusd_py.catalog.ranges import Wish
-from tusd_py.chunk_errors import RangeOverlap
-from tusd_py.commit_errors import SessionIncomplete
+from tusd_py.assembly import Backends, open_backends
+from tusd_py.errors.chunks import RangeOverlap
+from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, new_uuid
+from tusd_py.ports.ranges import Wish
 
 _T = TypeVar("_T")
 COUNT = 3000

@@ -5,12 +5,12 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
 
-from tusd_py.catalog.base import Catalog
-from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
-from tusd_py.locks.base import Locker
-from tusd_py.locks.file import FileLocker
-from tusd_py.store.base import DataStore
-from tusd_py.store.file import FileStore
+from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
+from tusd_py.adapters.locks_kernel.locker import FileLocker
+from tusd_py.adapters.store_file.store import FileStore
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker
+from tusd_py.ports.store import DataStore
 
 #: Opens the same state once more, as another worker process would; closed at the end of the test.
 OpenCatalog = Callable[[], Awaitable[Catalog]]

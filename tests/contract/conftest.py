@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tests.contract.backends import CATALOGS, LOCKERS, STORES, OpenCatalog, OpenLocker
-from tusd_py.catalog.base import Catalog
-from tusd_py.locks.base import Locker
-from tusd_py.store.base import DataStore
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker
+from tusd_py.ports.store import DataStore
 
 
 @pytest.fixture(params=STORES)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tusd_py.catalog.ballast import SIZE, Ballast
-from tusd_py.catalog.sqlite import open_catalog
+from tusd_py.adapters.catalog_sqlite.ballast import SIZE, Ballast
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.errors import StorageFull
 
 pytestmark = pytest.mark.anyio

@@ -7,9 +7,9 @@ import pytest
 
 from tests.contract.backends import OpenCatalog
 from tests.contract.uploads import NOW, final, partial, pieces, single
-from tusd_py.catalog.base import Catalog
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
+from tusd_py.ports.catalog import Catalog
 
 pytestmark = pytest.mark.anyio
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.uploads import NOW, final, partial, pieces, single
-from tusd_py.catalog.base import Catalog
 from tusd_py.errors import MaxSizeExceeded, UploadError, UploadNotFound
 from tusd_py.model.upload import Upload, UploadState
+from tusd_py.ports.catalog import Catalog
 
 pytestmark = pytest.mark.anyio
 

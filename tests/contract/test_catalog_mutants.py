@@ -12,7 +12,7 @@ import pytest
 from tests.contract import test_catalog, test_catalog_finals
 from tests.contract.backends import sqlite_catalog
 from tests.contract.mutants import is_kept
-from tusd_py.catalog.sqlite import SqliteCatalog
+from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.errors import UploadError
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
 

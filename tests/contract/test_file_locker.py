@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_locker import Holding, is_free
-from tusd_py.locks.file import FileLocker
+from tusd_py.adapters.locks_kernel.locker import FileLocker
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +23,7 @@ Named = str | os.PathLike[str]
 _PEER = """
 import asyncio, sys
 from pathlib import Path
-from tusd_py.locks.file import FileLocker
+from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.model.body import StopSignal
 
 async def main(directory, upload_id, gives_way):

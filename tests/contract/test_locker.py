@@ -6,8 +6,8 @@ from contextlib import suppress
 import pytest
 
 from tusd_py.errors import OffsetMismatch, UploadLocked
-from tusd_py.locks.base import Locker
 from tusd_py.model.body import Ended, StopSignal
+from tusd_py.ports.locks import Locker
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,8 @@ import pytest
 from tests.contract import test_locker as contract
 from tests.contract.backends import file_locker
 from tests.contract.mutants import is_kept
+from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.errors import UploadLocked
-from tusd_py.locks.file import FileLocker
 from tusd_py.model.body import StopSignal
 
 Check = Callable[[], Awaitable[object]] | None

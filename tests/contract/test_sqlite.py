@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from tests.contract.uploads import single
-from tusd_py.catalog.schema import MIGRATIONS
-from tusd_py.catalog.sqlite import SqliteCatalog, open_catalog
+from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
+from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
 
 pytestmark = pytest.mark.anyio
 
@@ -102,7 +102,7 @@ _WORKER = """
 import asyncio, sys
 from pathlib import Path
 from tests.contract.uploads import final, partial, pieces, single
-from tusd_py.catalog.sqlite import open_catalog
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 
 async def main(name):
     print("ready", flush=True)
@@ -169,7 +169,7 @@ _FULL = """
 import asyncio, sys
 from pathlib import Path
 from tests.contract.uploads import single
-from tusd_py.catalog.sqlite import open_catalog
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.errors import StorageFull
 
 async def main(disk):

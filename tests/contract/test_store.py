@@ -11,7 +11,7 @@ import pytest
 from tests.contract.bodies import Sent, sent
 from tusd_py.model.body import Ended, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
-from tusd_py.store.base import DataStore
+from tusd_py.ports.store import DataStore
 
 pytestmark = pytest.mark.anyio
 

@@ -13,10 +13,10 @@ import pytest
 
 from tests.contract import test_store as contract
 from tests.contract.mutants import is_kept
+from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk
-from tusd_py.store.base import Adopted
-from tusd_py.store.file import FileStore
+from tusd_py.ports.store import Adopted
 
 
 class ForgetsToTruncate(FileStore):

@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.tus import Tus, id_of
-from tusd_py.locks.file import FileLocker
+from tusd_py.adapters.locks_kernel.locker import FileLocker
 
 SHORT = ("-expire-after", "300ms", "-sweep-interval", "0")
 

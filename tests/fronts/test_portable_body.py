@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.fronts.conftest import Serve
-from tusd_py.fronts.bodies import PortableBody
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.transfer.asgi import PortableBody
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tusd_py.protocol.byte_ranges import (
+from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
     Range,
     Unsatisfiable,
@@ -16,7 +16,7 @@ from tusd_py.protocol.byte_ranges import (
     parse_range,
     range_applies,
 )
-from tusd_py.protocol.http_dates import format_http_date
+from tusd_py.fronts.downloads.http_dates import format_http_date
 
 
 def spans(header: str | None, size: int) -> list[tuple[int, int]] | None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
 from tusd_py.errors import InvalidChecksum
+from tusd_py.fronts.tus.checksum import ALGORITHM_LIST, parse_checksum
 from tusd_py.model.digests import ALGORITHMS
-from tusd_py.protocol.checksum import ALGORITHM_LIST, parse_checksum
 
 BODY = b"hello world"
 #: The check value that every definition of a CRC names is over these bytes.

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tusd_py.protocol.disposition import DEFAULT_TYPE, INLINE_TYPES, content_disposition, content_type
+from tusd_py.fronts.downloads.disposition import DEFAULT_TYPE, INLINE_TYPES, content_disposition, content_type
 
 HOSTILE_NAMES = st.one_of(
     st.binary(max_size=600),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
 from tusd_py.errors import InvalidMetadata
-from tusd_py.protocol.metadata import format_metadata, parse_metadata
+from tusd_py.fronts.tus.metadata import format_metadata, parse_metadata
 
 LIMIT = 8192
 KEY_CHARACTERS = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != ",")

@@ -21,8 +21,8 @@ from tusd_py.errors import (
     UnsupportedVersion,
     UploadError,
 )
-from tusd_py.protocol import tus
-from tusd_py.protocol.tus import CONTENT_TYPE, Limits, parse_append, parse_create
+from tusd_py.fronts.tus import grammar as tus
+from tusd_py.fronts.tus.grammar import CONTENT_TYPE, Limits, parse_append, parse_create
 
 LIMITS = Limits(metadata_bytes=1000, partials=3)
 DIGEST = "sha1 " + base64.b64encode(hashlib.sha1(b"hello", usedforsecurity=False).digest()).decode()

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from tusd_py.fronts.tus import grammar as tus
 from tusd_py.model.upload import Upload, UploadKind, UploadState
-from tusd_py.protocol import tus
 
 UPLOAD = Upload(id="a" * 32, length=10, created_at=0.0)
 _FINAL = replace(UPLOAD, kind=UploadKind.FINAL, concat_header="final;/files/a  b")

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from tusd_py.http1.asgi import Message, Receive, Scope, Send
+from tusd_py.http1.exchange import Exchange
+from tusd_py.http1.run import CannotListen, Counters, ServerSettings, StartupFailed, serve
 from tusd_py.model.body import Ended, Hash, StopSignal
-from tusd_py.server.asgi import Message, Receive, Scope, Send
-from tusd_py.server.exchange import Exchange
-from tusd_py.server.run import CannotListen, Counters, ServerSettings, StartupFailed, serve
 
 
 class Call:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tusd_py.writing import write_at, write_pieces
+from tusd_py.transfer.writing import write_at, write_pieces
 
 _whole_pwrite = os.pwrite
 

@@ -7,9 +7,9 @@ import threading
 import pytest
 
 from tests.fronts.lab import until
-from tusd_py.server import pool as pool_module
-from tusd_py.server import splice
-from tusd_py.server.pool import Pool
+from tusd_py.http1 import pool as pool_module
+from tusd_py.http1 import splice
+from tusd_py.http1.pool import Pool
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tusd_py.server.run import CannotListen, ServerSettings, serve
+from tusd_py.http1.run import CannotListen, ServerSettings, serve
 
 from .client import Server, chunked, eventually
 

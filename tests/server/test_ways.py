@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tusd_py.http1.ways import Copied, Overlapped, Spliced, Way, way_for
 from tusd_py.model.body import Hash
-from tusd_py.server.ways import Copied, Overlapped, Spliced, Way, way_for
 
 Make = Callable[[Sequence[Hash]], Way]
 

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
-from tusd_py.store.base import Adopted
-from tusd_py.store.file import FileStore
+from tusd_py.ports.store import Adopted
 
 pytestmark = pytest.mark.anyio
 

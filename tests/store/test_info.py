@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tusd_py.adapters.store_file.info import Info, format_info, parse_info
+from tusd_py.fronts.tus.metadata import format_metadata, parse_metadata
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, is_upload_id
-from tusd_py.protocol.metadata import format_metadata, parse_metadata
-from tusd_py.store.info import Info, format_info, parse_info
 
 ID = "0b7d24fb0ea1a5e3fb1e2b1d3c4d5e6f"
 UPLOAD = Upload(id=ID, length=11, metadata={"filename": b"a.txt"}, created_at=0.0)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.model.upload import Upload
-from tusd_py.store.file import FileStore
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ _WITHOUT_ROOM = """
 import asyncio, sys
 from pathlib import Path
 from tusd_py.model.upload import Upload
-from tusd_py.store.file import FileStore
+from tusd_py.adapters.store_file.store import FileStore
 
 async def main():
     store = FileStore(Path(sys.argv[1]))

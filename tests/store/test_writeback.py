@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.fronts.lab import until
-from tusd_py.store import writeback
-from tusd_py.store.writeback import WriteBack
+from tusd_py.adapters.store_file import writeback
+from tusd_py.adapters.store_file.writeback import WriteBack
 
 pytestmark = pytest.mark.anyio
 

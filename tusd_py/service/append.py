@@ -6,7 +6,6 @@ import logging
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.commit_errors import SessionIncomplete
 from tusd_py.errors import (
     FinalIsImmutable,
     InvalidUploadLength,
@@ -20,6 +19,7 @@ from tusd_py.errors import (
     UploadInterrupted,
     UploadNotFound,
 )
+from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused, is_filled

@@ -12,15 +12,15 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.chunk_errors import ChunkTimeout, InvalidBody
-from tusd_py.commit_errors import (
+from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
+from tusd_py.errors.chunks import ChunkTimeout, InvalidBody
+from tusd_py.errors.commits import (
     ArtifactExists,
     ArtifactLost,
     ArtifactNotFound,
     DigestMismatch,
     UploadNotCommitted,
 )
-from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.catalog.ranges import Busy, Granted, Repeat, Wish
-from tusd_py.chunk_errors import (
+from tusd_py.errors import ServerShutdown, UploadNotFound
+from tusd_py.errors.chunks import (
     ChunkConflict,
     ChunkDigestMismatch,
     ChunkInProgress,
@@ -23,11 +23,11 @@ from tusd_py.chunk_errors import (
     RangeOverlap,
     UploadNotOpen,
 )
-from tusd_py.errors import ServerShutdown, UploadNotFound
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.ports.ranges import Busy, Granted, Repeat, Wish
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.liveness import Liveness

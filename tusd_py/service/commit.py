@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tusd_py import observe
-from tusd_py.chunk_errors import ChunkError, InvalidField, UploadNotOpen
-from tusd_py.commit_errors import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
 from tusd_py.errors import ServerShutdown, UploadError, UploadLocked
+from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
+from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry

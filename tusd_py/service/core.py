@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tusd_py import observe
-from tusd_py.catalog.artifacts import ArtifactCatalog
-from tusd_py.catalog.base import Catalog
-from tusd_py.catalog.ranges import RangeCatalog
-from tusd_py.commit_errors import SessionIncomplete
-from tusd_py.config import Config
 from tusd_py.errors import StorageFull, UploadExpired, UploadNotFound
-from tusd_py.hooks.base import HookReply, Hooks
-from tusd_py.locks.base import Locker
+from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
-from tusd_py.store.base import DataStore
+from tusd_py.ports.artifacts import ArtifactCatalog
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import HookReply, Hooks
+from tusd_py.ports.locks import Locker
+from tusd_py.ports.ranges import RangeCatalog
+from tusd_py.ports.store import DataStore
+from tusd_py.settings import Config
 
 #: No space, no quota left, and a file larger than the medium or a limit of the process takes.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})

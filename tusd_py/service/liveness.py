@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tusd_py import observe
-from tusd_py.catalog.ranges import Busy, Granted, RangeCatalog, Repeat, Wish
-from tusd_py.locks.base import Locker
 from tusd_py.model.ranges import Chunk
+from tusd_py.ports.locks import Locker
+from tusd_py.ports.ranges import Busy, Granted, RangeCatalog, Repeat, Wish
 
 
 def new_worker_name() -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tusd_py.errors import ChecksumMismatch
 from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
-from tusd_py.store.base import DataStore
+from tusd_py.ports.store import DataStore
 
 
 @dataclass(frozen=True, slots=True)

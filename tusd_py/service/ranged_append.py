@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tusd_py.catalog.ranges import Busy, Wish
-from tusd_py.chunk_errors import OutOfOrder
-from tusd_py.commit_errors import CommittedIsImmutable
 from tusd_py.errors import UploadLocked
+from tusd_py.errors.chunks import OutOfOrder
+from tusd_py.errors.commits import CommittedIsImmutable
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.ports.ranges import Busy, Wish
 from tusd_py.service.alive import Sha256, kept_from_expiry
 from tusd_py.service.core import Core, full_medium_refused
 from tusd_py.service.liveness import Liveness

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.catalog.ranges import Filter
-from tusd_py.chunk_errors import InvalidField, SessionExpired, UploadNotOpen
-from tusd_py.commit_errors import UploadConsumed
 from tusd_py.errors import UploadExpired, UploadNotFound
+from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
+from tusd_py.errors.commits import UploadConsumed
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.ports.ranges import Filter
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.uploads import Uploads, Wanted
 

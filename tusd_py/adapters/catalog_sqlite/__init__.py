@@ -1,0 +1,1 @@
+"""A catalog: one SQLite file, shared by the worker processes of a machine."""

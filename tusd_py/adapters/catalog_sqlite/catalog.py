@@ -1,0 +1,289 @@
+"""The catalog in one SQLite file (write-ahead log), shared by all worker processes of a machine."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from tusd_py.adapters.catalog_sqlite.ballast import Ballast
+from tusd_py.adapters.catalog_sqlite.lister import Lister
+from tusd_py.adapters.catalog_sqlite.rows import (
+    CHUNK_COLUMNS,
+    COLUMNS,
+    chunk_of,
+    chunk_row,
+    marks,
+    upload_of,
+    upload_row,
+)
+from tusd_py.adapters.catalog_sqlite.schema import migrate
+from tusd_py.adapters.catalog_sqlite.writer import Writer
+from tusd_py.errors import MaxSizeExceeded, UploadNotFound
+from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
+from tusd_py.ports.catalog import Catalog
+
+_GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
+_INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
+_INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) VALUES ({marks(6)})"  # noqa: S608
+_SET_UNVERIFIED: Final = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
+_RENEW: Final = "UPDATE uploads SET expires_at = ? WHERE id = ? AND state IN ('open', 'committing')"
+_COMPLETE: Final = """
+    UPDATE uploads SET state = 'complete', unverified_from = NULL, completed_at = ?, expires_at = ?
+    WHERE id = ? AND state IN ('open', 'committing')
+"""
+_ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
+_FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
+#: A final whose pieces are all there, and their sum.
+_FILLED: Final = """
+    SELECT upload_id, sum(size) FROM chunks WHERE upload_id IN ({ids})
+    GROUP BY upload_id HAVING count(*) = count(size)
+"""
+#: Chunks of a final whose partial is not there any more, or is expired.
+_COUNT_MISSING: Final = """
+    SELECT count(*) FROM chunks LEFT JOIN uploads ON uploads.id = chunks.source_id
+    WHERE upload_id = ? AND (uploads.id IS NULL OR uploads.state = 'expired')
+"""
+_FILL_SIZES: Final = """
+    UPDATE chunks SET size = (SELECT length FROM uploads WHERE id = source_id AND state = 'complete')
+    WHERE upload_id = ?
+"""
+_UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)"
+
+
+class SqliteCatalog(Catalog):
+    """See Catalog. Made by ``open_catalog``."""
+
+    def __init__(
+        self, reader: sqlite3.Connection, writer: Writer, lister: Lister, ballast: Ballast, *, is_new: bool
+    ) -> None:
+        self._is_new = is_new
+        # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
+        # and a visit to a thread costs several times as much. What reads many rows is the lister's.
+        self._reader = self.reader = reader
+        self._writer = self.writer = writer
+        self._lister = self.lister = lister
+        self._ballast = self.ballast = ballast
+
+    @property
+    def is_new(self) -> bool:
+        return self._is_new
+
+    def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        return self._reader.execute(sql, parameters).fetchall()
+
+    async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        return await self._lister.run(lambda connection: connection.execute(sql, parameters).fetchall())
+
+    async def get(self, upload_id: str) -> Upload | None:
+        rows = self._rows(_GET, upload_id)
+        return upload_of(rows[0]) if rows else None
+
+    async def insert(
+        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+    ) -> None:
+        if not chunks and upload.prefix is None:
+            await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
+            return
+
+        def job(connection: sqlite3.Connection) -> None:
+            _insert(connection, upload, chunks)
+
+        await self._writer.run(job, durable=durable)
+
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+    ) -> Upload:
+        def job(connection: sqlite3.Connection) -> Upload:
+            _insert(connection, final, chunks)
+            ((missing,),) = connection.execute(_COUNT_MISSING, (final.id,))
+            if missing:
+                raise UploadNotFound
+            connection.execute(_FILL_SIZES, (final.id,))
+            length = _set_final_length(connection, final.id, max_size)
+            return replace(final, length=length)
+
+        return await self._writer.run_long(job, durable=durable)
+
+    async def chunks(self, upload_id: str) -> list[UploadChunk]:
+        rows = self._rows(
+            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
+            upload_id,
+        )
+        return [chunk_of(row) for row in rows]
+
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, upload_id))
+            for final_id in _waiting_finals(connection, upload_id):
+                _set_final_length(connection, final_id, max_size)
+
+        await self._writer.run(job)
+
+    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+        await self._writer.put(_SET_UNVERIFIED, (offset, upload_id), durable=durable)
+
+    async def renew(self, upload_id: str, expires_at: float) -> None:
+        await self._writer.put(_RENEW, (expires_at, upload_id))
+
+    async def complete(
+        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+    ) -> list[str]:
+        row = (at, expires_at, upload.id)
+        if upload.kind is not UploadKind.PARTIAL:
+            await self._writer.put(_COMPLETE, row, durable=durable)
+            return []
+
+        def job(connection: sqlite3.Connection) -> list[str]:
+            connection.execute(_COMPLETE, row)
+            waiting = _waiting_finals(connection, upload.id)
+            connection.execute(
+                "UPDATE chunks SET size = ? WHERE source_id = ? AND size IS NULL", (upload.length, upload.id)
+            )
+            return _filled_finals(connection, waiting)
+
+        return await self._writer.run(job, durable=durable)
+
+    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+        def job(connection: sqlite3.Connection) -> list[str]:
+            sql = "SELECT data_file FROM chunks WHERE upload_id = ?"
+            rows = connection.execute(sql, (upload_id,)).fetchall()
+            connection.execute("DELETE FROM chunks WHERE upload_id = ?", (upload_id,))
+            if tombstone_until is None:
+                connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
+            else:
+                connection.execute(
+                    "UPDATE uploads SET state = 'expired', expires_at = ? WHERE id = ?",
+                    (tombstone_until, upload_id),
+                )
+            connection.execute("INSERT OR IGNORE INTO leftovers VALUES (?)", (upload_id,))
+            names = {upload_id, *(row[0] for row in rows)}
+            return [name for name in names if _is_removable(connection, name)]
+
+        return await self._ballast.insist(lambda: self._writer.run_long(job, durable=True))
+
+    async def is_leftover(self, name: str) -> bool:
+        return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
+
+    async def add_leftover(self, name: str) -> None:
+        await self._writer.put(_ADD_LEFTOVER, (name,))
+
+    async def removable(self) -> list[str]:
+        rows = await self._rows_in_thread(f"SELECT name FROM leftovers WHERE {_UNREFERENCED}")  # noqa: S608
+        return [row[0] for row in rows]
+
+    async def forget_leftover(self, name: str) -> None:
+        await self._ballast.insist(lambda: self._writer.put(_FORGET, (name,)))
+        await self._ballast.refill_if_short()
+
+    async def keep_room(self) -> None:
+        await asyncio.to_thread(self._ballast.refill)
+
+    async def expired(self, now: float, *, limit: int) -> list[str]:
+        rows = await self._rows_in_thread(
+            "SELECT id FROM uploads WHERE expires_at <= ? ORDER BY expires_at LIMIT ?", now, limit
+        )
+        return [row[0] for row in rows]
+
+    async def open_uploads(self, *, after: str, limit: int) -> list[Upload]:
+        rows = await self._rows_in_thread(
+            f"SELECT {COLUMNS} FROM uploads WHERE state = 'open' AND id > ? AND length IS NOT NULL"  # noqa: S608
+            " ORDER BY id LIMIT ?",
+            after,
+            limit,
+        )
+        return [upload_of(row) for row in rows]
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self._lister.close()
+        self._reader.close()
+
+
+def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str]:
+    """Return the finals that name the partial and do not have its size yet."""
+    sql = "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL"
+    return [row[0] for row in connection.execute(sql, (partial_id,)).fetchall()]
+
+
+def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
+    """Add an upload and its chunks, unless there is one of that id."""
+    added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
+    if added:
+        connection.executemany(_INSERT_CHUNK, map(chunk_row, chunks))
+    if added and upload.prefix is not None:
+        connection.execute("INSERT OR REPLACE INTO sessions (upload_id) VALUES (?)", (upload.id,))
+
+
+def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:
+    """Set a final's length from its partials' lengths; None while one of them is not known."""
+    rows = connection.execute(
+        "SELECT coalesce(chunks.size, uploads.length) FROM chunks"
+        " LEFT JOIN uploads ON uploads.id = chunks.source_id WHERE chunks.upload_id = ?",
+        (final_id,),
+    )
+    sizes = [row[0] for row in rows]
+    length = None if None in sizes else sum(sizes)
+    largest = MAX_LENGTH if max_size is None else max_size
+    if length is not None and length > largest:
+        raise MaxSizeExceeded(max_size=largest)
+    connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, final_id))
+    return length
+
+
+def _filled_finals(connection: sqlite3.Connection, final_ids: list[str]) -> list[str]:
+    filled = connection.execute(_FILLED.format(ids=",".join("?" * len(final_ids))), final_ids)
+    pairs = [(total, final_id) for final_id, total in filled]
+    connection.executemany("UPDATE uploads SET length = ? WHERE id = ?", pairs)
+    return [final_id for _, final_id in pairs]
+
+
+def _is_removable(connection: sqlite3.Connection, name: str) -> bool:
+    rows = connection.execute(
+        f"SELECT 1 FROM leftovers WHERE name = ? AND {_UNREFERENCED}",  # noqa: S608
+        (name,),
+    )
+    return bool(list(rows))
+
+
+async def open_catalog(file: Path) -> SqliteCatalog:
+    """Open the catalog in ``file``, made and brought up to date when need be.
+
+    Raises:
+        OSError, sqlite3.Error: The file cannot be opened or is no database.
+        ValueError: It was made by a newer version of this program.
+    """
+    return await asyncio.to_thread(_open, file)
+
+
+def _open(file: Path) -> SqliteCatalog:
+    ballast = Ballast(file)
+    catalog = ballast.insist_at_once(lambda: _open_with(file, ballast))
+    ballast.refill()
+    return catalog
+
+
+def _open_with(file: Path, ballast: Ballast) -> SqliteCatalog:
+    with ExitStack() as stack:
+        writer = stack.enter_context(closing(_connect(file)))
+        is_new = migrate(writer)
+        reader = stack.enter_context(closing(_connect(file)))
+        lister = stack.enter_context(closing(_connect(file)))
+        stack.pop_all()
+    return SqliteCatalog(reader, Writer(writer), Lister(lister), ballast, is_new=is_new)
+
+
+def _connect(file: Path) -> sqlite3.Connection:
+    # Each connection is used by one thread at a time, though not always by the one that made it.
+    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    try:
+        for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "synchronous = NORMAL"):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,246 @@
+"""Ranges in the SQLite catalog; how a claim is decided is in ``claims``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from tusd_py.adapters.catalog_sqlite import portions
+from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
+from tusd_py.adapters.catalog_sqlite.claims import (
+    INSERT,
+    NAMED,
+    SELECT,
+    add_chunks,
+    add_received,
+    check_open,
+    chunk_at,
+    chunk_of,
+    chunk_row,
+    claim,
+    grow_prefix,
+    make_missing,
+)
+from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
+from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, marks, upload_of, upload_row
+from tusd_py.errors import UploadNotFound
+from tusd_py.errors.chunks import ChunkNotFound, RangeOverlap
+from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
+from tusd_py.model.upload import Upload
+from tusd_py.ports.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
+
+_INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
+
+
+class SqliteRanges(RangeCatalog):
+    """See RangeCatalog. Shares the connections of a SqliteCatalog."""
+
+    def __init__(self, catalog: SqliteCatalog) -> None:
+        self._reader = catalog.reader
+        self._writer = catalog.writer
+        self._lister = catalog.lister
+
+    async def insert_session(
+        self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
+    ) -> str:
+        def job(connection: sqlite3.Connection) -> str:
+            if key is not None:
+                found = _find_key(connection, upload.user, key)
+                if found is not None:
+                    return found
+                connection.execute(
+                    "INSERT INTO idempotency_keys VALUES (?, ?, ?)", (upload.user or "", key, upload.id)
+                )
+            connection.execute(_INSERT_UPLOAD, upload_row(upload))
+            connection.execute(
+                "INSERT INTO sessions (upload_id, expected_sha256) VALUES (?, ?)",
+                (upload.id, expected_sha256),
+            )
+            return upload.id
+
+        return await self._writer.run(job, durable=durable)
+
+    async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            size = 0 if chunk is None else chunk.range.size
+            connection.execute(
+                "UPDATE uploads SET prefix = ?, unverified_from = NULL WHERE id = ?", (size, upload.id)
+            )
+            connection.execute(
+                "INSERT OR REPLACE INTO sessions (upload_id, received, chunk_count) VALUES (?, ?, ?)",
+                (upload.id, size, int(size > 0)),
+            )
+            if chunk is not None:
+                connection.execute(INSERT, chunk_row(chunk))
+
+        await self._writer.run(job, durable=True)
+
+    async def facts(self, upload_id: str) -> SessionFacts:
+        sql = (
+            "SELECT received, chunk_count, sha256, expected_sha256, last_error, updated_at"
+            " FROM sessions WHERE upload_id = ?"
+        )
+        for received, chunk_count, sha256, expected, last_error, updated_at in self._reader.execute(
+            sql, (upload_id,)
+        ):
+            return SessionFacts(
+                received=received,
+                chunk_count=chunk_count,
+                sha256=sha256,
+                expected_sha256=expected,
+                last_error=last_error,
+                updated_at=updated_at,
+            )
+        return SessionFacts()
+
+    def chunks(
+        self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
+    ) -> AsyncIterator[Chunk]:
+        return portions.chunks(self._reader, upload_id, state=state, limit=limit, offset=offset)
+
+    async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
+        return chunk_at(self._reader, upload_id, offset)
+
+    async def count(self, upload_id: str, *, state: str | None = None) -> int:
+        sql = "SELECT count(*) FROM ranges WHERE upload_id = ? AND ifnull(state = ?, 1)"
+        ((count,),) = self._reader.execute(sql, (upload_id, state))
+        return int(count)
+
+    async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
+        return await portions.missing(self._reader, upload_id, limit=limit)
+
+    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+        return await portions.unfilled(self._reader, upload_id)
+
+    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
+        try:
+            return await self._writer.run(lambda connection: claim(connection, wish))
+        except RangeOverlap as refusal:
+            # Not within the transaction: others would wait for the whole list of an upload's ranges.
+            raise refusal.with_missing(await self.missing(wish.upload_id, limit=NAMED)) from None
+
+    async def record(
+        self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
+    ) -> int:
+        def job(connection: sqlite3.Connection) -> int:
+            done = connection.execute(
+                "UPDATE ranges SET state = 'received', size = ?, sha256 = ?, worker = NULL, completed_at = ?"
+                " WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
+                (chunk.range.size, sha256, at, chunk.upload_id, chunk.range.start, chunk.id),
+            )
+            if not done.rowcount:
+                raise UploadNotFound
+            add_received(connection, chunk.upload_id, chunk.range.size)
+            connection.execute(
+                "UPDATE sessions SET updated_at = ? WHERE upload_id = ?", (at, chunk.upload_id)
+            )
+            connection.execute(
+                "UPDATE uploads SET expires_at = max(expires_at, ifnull(?, expires_at)) WHERE id = ?",
+                (expires_at, chunk.upload_id),
+            )
+            return grow_prefix(connection, chunk.upload_id)
+
+        return await self._writer.run(job, durable=durable)
+
+    async def drop_claim(self, chunk: Chunk) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            gone = connection.execute(
+                "DELETE FROM ranges WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
+                (chunk.upload_id, chunk.range.start, chunk.id),
+            )
+            add_chunks(connection, chunk.upload_id, -gone.rowcount)
+
+        await self._writer.run(job)
+
+    async def delete_chunk(self, upload_id: str, offset: int) -> Busy | None:
+        def job(connection: sqlite3.Connection) -> Busy | None:
+            chunk = chunk_at(connection, upload_id, offset)
+            if chunk is None:
+                raise ChunkNotFound
+            if chunk.state is ChunkState.RECEIVING:
+                return Busy(chunk)
+            check_open(connection, upload_id)
+            make_missing(connection, chunk)
+            return None
+
+        return await self._writer.run(job, durable=True)
+
+    async def claimants(self, upload_id: str | None = None) -> list[str]:
+        sql = (
+            "SELECT DISTINCT worker FROM ranges"
+            " WHERE state = 'receiving' AND worker NOT NULL AND ifnull(upload_id = ?, 1)"
+        )
+        return [worker for (worker,) in self._reader.execute(sql, (upload_id,))]
+
+    async def drop_claims_of(self, worker: str) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            sql = f"{SELECT} WHERE worker = ? AND state = 'receiving'"
+            for chunk in map(chunk_of, connection.execute(sql, (worker,)).fetchall()):
+                connection.execute(
+                    "DELETE FROM ranges WHERE upload_id = ? AND offset = ?",
+                    (chunk.upload_id, chunk.range.start),
+                )
+                add_chunks(connection, chunk.upload_id, -1)
+
+        await self._writer.run(job)
+
+    async def begin_commit(self, upload_id: str) -> None:
+        def job(connection: sqlite3.Connection) -> bool:
+            check_open(connection, upload_id)
+            begun = connection.execute(
+                "UPDATE uploads SET state = 'committing' WHERE id = ? AND prefix = length", (upload_id,)
+            )
+            if begun.rowcount:
+                connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
+            return bool(begun.rowcount)
+
+        if not await self._writer.run(job):
+            raise await self.unfilled(upload_id) or SessionIncomplete(missing=(), in_progress=())
+
+    async def set_sha256(self, upload_id: str, sha256: str) -> None:
+        sql = (
+            "INSERT INTO sessions (upload_id, sha256) SELECT id, ? FROM uploads WHERE id = ?"
+            " ON CONFLICT (upload_id) DO UPDATE SET sha256 = excluded.sha256"
+        )
+        await self._writer.run(lambda connection: connection.execute(sql, (sha256, upload_id)).rowcount)
+
+    async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "UPDATE uploads SET state = 'open' WHERE id = ? AND state = 'committing'", (upload_id,)
+            )
+            # One that was broken off as its last step was done is complete, and keeps its digest.
+            connection.execute(
+                "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ? AND EXISTS"
+                " (SELECT 1 FROM uploads WHERE id = upload_id AND state = 'open')",
+                (error, upload_id),
+            )
+            for chunk in drop:
+                make_missing(connection, chunk)
+
+        await self._writer.run_long(job)
+
+    async def committing(self) -> list[str]:
+        rows = self._reader.execute("SELECT id FROM uploads WHERE state = 'committing'")
+        return [upload_id for (upload_id,) in rows]
+
+    async def find_key(self, user: str | None, key: str) -> str | None:
+        return _find_key(self._reader, user, key)
+
+    async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
+        listing = uploads_listing(wanted)
+
+        def job(connection: sqlite3.Connection) -> tuple[int, list[Upload]]:
+            ((count,),) = connection.execute(listing.count, listing.parameters)
+            rows = connection.execute(listing.page, (*listing.parameters, wanted.limit, wanted.offset))
+            return count, [upload_of(row) for row in rows]
+
+        return await self._lister.run(job)
+
+
+def _find_key(connection: sqlite3.Connection, user: str | None, key: str) -> str | None:
+    sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
+    row = connection.execute(sql, (user or "", key)).fetchone()
+    return None if row is None else str(row[0])

@@ -1,0 +1,51 @@
+"""Hooks that are plain functions of the application that embeds us."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import anyio.to_thread
+
+from tusd_py.model.upload import Upload
+from tusd_py.ports.hooks import HookReply, Hooks
+from tusd_py.settings import Callback, Config
+
+
+async def call(callback: Callback, *arguments: Any) -> Any:
+    """Call a function of the application: one that is not async in a thread, so that it may block."""
+    if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
+        getattr(callback, "__call__", None)  # noqa: B004 - an object with an async __call__
+    ):
+        return await callback(*arguments)
+    result = await anyio.to_thread.run_sync(callback, *arguments)
+    return await result if inspect.isawaitable(result) else result
+
+
+class CallableHooks(Hooks):
+    """The callables of a Config; one that is not set does nothing."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def creating(self, upload: Upload, request: Any) -> Mapping[str, bytes] | None:
+        """See Hooks. Values that the callable returns as text become UTF-8."""
+        if self._config.on_upload_create is None:
+            return None
+        metadata = await call(self._config.on_upload_create, request, upload)
+        if metadata is None:
+            return None
+        return {key: value.encode() if isinstance(value, str) else value for key, value in metadata.items()}
+
+    async def finishing(self, upload: Upload, request: Any) -> HookReply | None:
+        """See Hooks."""
+        if self._config.on_upload_finish is None:
+            return None
+        reply = await call(self._config.on_upload_finish, request, upload)
+        return reply if isinstance(reply, HookReply) else None
+
+    async def terminating(self, upload: Upload, request: Any) -> None:
+        """See Hooks."""
+        if self._config.on_upload_terminate is not None:
+            await call(self._config.on_upload_terminate, request, upload)

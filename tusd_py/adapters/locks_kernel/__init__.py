@@ -1,0 +1,1 @@
+"""A locker: locks that the kernel keeps."""

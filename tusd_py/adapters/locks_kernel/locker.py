@@ -1,0 +1,201 @@
+"""Locks that the kernel keeps: one byte range of one file for each upload.
+
+The lock of an upload is the byte at a hash of its id, so there is no file to make, to leave behind or
+to remove under somebody who waits for it. Requests of one process are kept apart by a table, because
+the kernel's locks are between processes. A request that waits asks the holder to stop: directly when
+it is in the same process, else through the inboxes of the other workers (see ``inbox``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import struct
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from tusd_py.adapters.locks_kernel.requests import Inbox
+from tusd_py.errors import UploadLocked
+from tusd_py.model.body import StopSignal
+from tusd_py.ports.locks import Locker
+
+#: How often a lock of another process is tried again. The kernel has no way to tell when it is free.
+_POLL_S: Final = 0.01
+#: How often the other processes are asked again: the holder may have changed meanwhile.
+_ASK_AGAIN_S: Final = 0.25
+
+
+class _Holder:
+    """The request of this process that holds a lock or waits for another process to let go of it."""
+
+    __slots__ = ("released", "stop")
+
+    def __init__(self, stop: StopSignal) -> None:
+        self.stop = stop
+        self.released: asyncio.Event | None = None  # made only when somebody waits
+
+
+class FileLocker(Locker):
+    """Locks below ``directory``. One for each event loop; made by ``open``, ended by ``close``."""
+
+    def __init__(self, directory: Path) -> None:
+        self._holders: dict[str, _Holder] = {}
+        self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
+        self._inbox = Inbox(directory / "workers", self._asked)
+
+    def open(self) -> None:
+        """Begin to listen to the other processes. Needs the running event loop."""
+        self._inbox.open()
+
+    def close(self) -> None:
+        """Let go of every lock; the kernel frees those that are still held."""
+        self._inbox.close()
+        fd, self._fd = self._fd, -1
+        os.close(fd)
+
+    def _asked(self, upload_id: str) -> None:
+        holder = self._holders.get(upload_id)
+        if holder is not None:
+            holder.stop.request()
+
+    def hold(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None = None,
+    ) -> AbstractAsyncContextManager[None]:
+        return _Hold(self, upload_id, stop, timeout_s, before_asking)
+
+    async def acquire(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        """Take the lock; see ``hold``, which lets go of it, too."""
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        if upload_id in self._holders:
+            if before_asking is not None:
+                await before_asking()
+            await self._wait_for_this_process(upload_id, deadline)
+        self._holders[upload_id] = _Holder(stop)
+        try:
+            if not _try_lock(self._fd, upload_id):
+                if before_asking is not None:
+                    await before_asking()
+                await self._wait_for_other_processes(upload_id, deadline)
+        except BaseException:
+            self._leave(upload_id)
+            raise
+
+    def release(self, upload_id: str) -> None:
+        """Let go of a lock and wake those of this process who wait for it."""
+        try:
+            if self._fd >= 0:
+                _unlock(self._fd, upload_id)
+        finally:
+            self._leave(upload_id)
+
+    @asynccontextmanager
+    async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
+        if upload_id in self._holders or not _try_lock(self._fd, upload_id):
+            yield False
+            return
+        self._holders[upload_id] = _Holder(StopSignal())
+        try:
+            yield True
+        finally:
+            self.release(upload_id)
+
+    def _leave(self, upload_id: str) -> None:
+        holder = self._holders.pop(upload_id)
+        if holder.released is not None:
+            holder.released.set()
+
+    async def _wait_for_this_process(self, upload_id: str, deadline: float) -> None:
+        while (holder := self._holders.get(upload_id)) is not None:
+            holder.stop.request()
+            holder.released = holder.released or asyncio.Event()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await holder.released.wait()
+            except TimeoutError:
+                raise UploadLocked from None
+
+    async def _wait_for_other_processes(self, upload_id: str, deadline: float) -> None:
+        loop = asyncio.get_running_loop()
+        ask_at = loop.time()
+        while not _try_lock(self._fd, upload_id):
+            now = loop.time()
+            if now >= deadline:
+                raise UploadLocked
+            if now >= ask_at:
+                self._inbox.ask_others(upload_id)
+                ask_at = now + _ASK_AGAIN_S
+            await asyncio.sleep(_POLL_S)
+
+
+class _Hold:
+    """A lock as a context; a class, because every request has one and a generator costs twice as much."""
+
+    __slots__ = ("_arguments", "_locker", "_upload_id")
+
+    def __init__(
+        self,
+        locker: FileLocker,
+        upload_id: str,
+        stop: StopSignal,
+        timeout_s: float,
+        before_asking: Callable[[], Awaitable[object]] | None,
+    ) -> None:
+        self._locker = locker
+        self._upload_id = upload_id
+        self._arguments = (stop, timeout_s, before_asking)
+
+    async def __aenter__(self) -> None:
+        await self._locker.acquire(self._upload_id, *self._arguments)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._locker.release(self._upload_id)
+
+
+def _start(upload_id: str) -> int:
+    """Place of an upload's byte: 62 bits of a hash. Two ids that share one only wait needlessly."""
+    return int.from_bytes(hashlib.blake2b(upload_id.encode(), digest_size=8).digest()) >> 2
+
+
+if hasattr(fcntl, "F_OFD_SETLK"):
+    # Locks of the open file description: not lost when some library opens and closes the same file.
+
+    def _set(fd: int, kind: int, upload_id: str) -> None:
+        flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, _start(upload_id), 1, 0)
+        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, flock)
+
+    def _try_lock(fd: int, upload_id: str) -> bool:
+        try:
+            _set(fd, fcntl.F_WRLCK, upload_id)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _unlock(fd: int, upload_id: str) -> None:
+        _set(fd, fcntl.F_UNLCK, upload_id)
+
+else:  # macOS: the process' own locks, so one application for each directory and process
+
+    def _try_lock(fd: int, upload_id: str) -> bool:
+        try:
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _start(upload_id))
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def _unlock(fd: int, upload_id: str) -> None:
+        fcntl.lockf(fd, fcntl.LOCK_UN, 1, _start(upload_id))

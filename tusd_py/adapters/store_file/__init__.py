@@ -1,0 +1,1 @@
+"""A data store: files in one directory, laid out as tusd lays it out."""

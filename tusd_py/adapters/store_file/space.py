@@ -1,0 +1,89 @@
+"""Space for files, and moving what is in it: the system calls behind sessions and artifacts."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import suppress
+from typing import Final
+
+from tusd_py.errors.chunks import NoSpace
+from tusd_py.settings import Preallocate
+
+#: What a file system says that cannot reserve blocks.
+_UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+_NO_COPY: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
+_BLOCK: Final = 1 << 20
+
+
+def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
+    """Give a file ``size`` bytes that read as zeros where nothing was written. See DataStore.allocate."""
+    if how == "full" or min_free:
+        free = os.fstatvfs(fd)
+        available = free.f_bavail * free.f_frsize
+        if size > available - min_free:
+            raise NoSpace(required=size + min_free, available=available)
+    if size == 0 or how == "none":
+        return
+    if how == "full" and hasattr(os, "posix_fallocate"):
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+        else:
+            return
+    os.ftruncate(fd, size)
+
+
+def link(path: str, new_path: str) -> None:
+    """Give a file a second name, in place of what has that; on return it survives a power cut.
+
+    Raises OSError: also where the file system has no links.
+    """
+    with suppress(FileNotFoundError):
+        os.unlink(new_path)
+    os.link(path, new_path, follow_symlinks=False)
+    sync_folder(os.path.dirname(new_path))
+
+
+def sync_folder(folder: str) -> None:
+    """Return when the names in a folder would survive a power cut."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def move(path: str, new_path: str) -> None:
+    """Rename a file; on return the new name survives a power cut, and the old one is gone for good."""
+    os.rename(path, new_path)
+    for folder in {os.path.dirname(new_path), os.path.dirname(path)}:
+        sync_folder(folder)
+
+
+def copy(source: int, start: int, size: int, target: int) -> None:
+    """Append bytes of a file to another one, by the kernel where it can.
+
+    Raises EOFError when the source is shorter.
+    """
+    left = size
+    while left and hasattr(os, "copy_file_range"):
+        try:
+            count = os.copy_file_range(source, target, left, offset_src=start)
+        except OSError as error:
+            if error.errno not in _NO_COPY:
+                raise
+            break
+        if count == 0:
+            break
+        start, left = start + count, left - count
+    while left:
+        block = os.pread(source, min(left, _BLOCK), start)
+        if not block:
+            raise EOFError("a data file is shorter than the catalog says")
+        view = memoryview(block)
+        while view:
+            view = view[os.write(target, view) :]
+        start, left = start + len(block), left - len(block)

@@ -1,0 +1,260 @@
+"""Uploads as files in one directory, laid out as tusd lays it out.
+
+``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export; that of an upload which is kept
+as ranges and not complete is ``DIR/.<id>.session`` (see ``adopt``). Bytes are always written at an explicit
+place, never appended: what a dead writer left behind cannot shift what follows.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
+from io import RawIOBase
+from pathlib import Path
+from typing import TypeVar
+
+from tusd_py.adapters.store_file.adopt import (
+    adopt_upload,
+    begun_id,
+    exported_id,
+    ranged_export,
+    temporary_export,
+)
+from tusd_py.adapters.store_file.info import format_info
+from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder
+from tusd_py.adapters.store_file.writeback import WriteBack
+from tusd_py.model.body import Body, Hash, Received, StopSignal
+from tusd_py.model.upload import Upload, UploadChunk, UploadState
+from tusd_py.ports.store import Adopted, DataStore
+from tusd_py.settings import Preallocate
+from tusd_py.transfer.calls import EarnedQuick, Quick, in_thread
+
+_T = TypeVar("_T")
+_BLOCK = 1 << 20
+_LARGE = 16 << 20  # bytes; smaller bodies are over before it is worth the trouble to write them back early
+_SMALL = 256 << 10  # bytes; the medium's speed decides where such a file is synced, not its size
+_OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
+
+
+class FileStore(DataStore):
+    """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
+
+    With ``writes_back`` large bodies go on to the medium while they arrive: for files that are synced.
+    """
+
+    def __init__(self, directory: Path, *, file_mode: int = 0o664, writes_back: bool = False) -> None:
+        self._directory = str(directory.resolve())
+        self._file_mode = file_mode
+        self._writes_back = writes_back
+        # For what may take long: syncing, freeing the blocks of a large file, reading one.
+        self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
+        # Of its own: where the medium has a long queue these calls wait in it, and nothing else shall.
+        self._write_backs = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tusd-py-write-back")
+        self._quick = Quick(self._threads)
+        self._quick_sync = EarnedQuick(self._threads)
+
+    def _path(self, name: str) -> str:
+        return f"{self._directory}/{name}"
+
+    async def _in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
+        return await in_thread(self._threads, call, *arguments)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False)
+        self._write_backs.shutdown(wait=False)
+
+    async def create(self, upload: Upload) -> None:
+        await self._quick.run(self._create, upload)
+
+    def _create(self, upload: Upload) -> None:
+        path = self._path(upload.id)
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _OPEN, self._file_mode))
+        try:
+            self._write_export(upload, (), f"{path}.info")
+        except OSError:
+            with suppress(OSError):
+                os.unlink(path)
+            raise
+
+    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+        await self._quick.run(self._export, upload, chunks)
+
+    def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
+        # One writer at a time holds the upload's lock, so the temporary name is never shared.
+        temporary = temporary_export(self._directory, upload.id)
+        self._write_export(upload, chunks, temporary)
+        target, other = f"{self._path(upload.id)}.info", ranged_export(self._directory, upload.id)
+        if upload.prefix is not None and upload.state is not UploadState.COMPLETE:
+            target, other = other, target
+        try:
+            os.rename(temporary, target)
+            if upload.prefix is not None:  # it was, or was not, kept as ranges before
+                _unlink(other)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+    def _write_export(self, upload: Upload, chunks: Sequence[UploadChunk], target: str) -> None:
+        """Write the export to the path ``target``; on failure nothing is left there."""
+        path = self._path(upload.id)
+        data = format_info(upload, chunks, data_path=path, info_path=f"{path}.info")
+        try:
+            fd = os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN, self._file_mode)
+            try:
+                if os.write(fd, data) != len(data):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            finally:
+                os.close(fd)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(target)
+            raise
+
+    async def size(self, name: str) -> int | None:
+        try:
+            return os.stat(self._path(name), follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return None
+
+    async def write(
+        self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
+    ) -> Received:
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            is_large = body.length is None or body.length >= _LARGE
+            write_back = self._writes_back and is_large
+            with WriteBack(fd, self._write_backs) if write_back else nullcontext():
+                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
+        finally:
+            os.close(fd)
+
+    async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
+        await self._in_thread(self._allocate, name, size, how, min_free)
+
+    def _allocate(self, name: str, size: int, how: Preallocate, min_free: int) -> None:
+        fd = os.open(self._path(name), os.O_CREAT | os.O_WRONLY | _OPEN, self._file_mode)
+        try:
+            reserve(fd, size, how=how, min_free=min_free)
+        finally:
+            os.close(fd)
+
+    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
+        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        try:
+            return await body.write_to(fd, 0, limit, hashes=hashes, stop=stop)
+        finally:
+            os.close(fd)
+
+    async def link(self, name: str, new_name: str) -> None:
+        await self._in_thread(link, self._path(name), self._path(new_name))
+
+    async def move(self, name: str, new_name: str) -> None:
+        await self._in_thread(move, self._path(name), self._path(new_name))
+
+    async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        await self._in_thread(self._join, pieces, name, taken)
+
+    def _join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        fd = os.open(self._path(name), os.O_CREAT | os.O_TRUNC | os.O_RDWR | _OPEN, self._file_mode)
+        try:
+            for data_file, start, size in pieces:
+                with self.open(data_file) as source:
+                    copy(source.fileno(), start, size, fd)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self._digest(name, 0, sum(size for _, _, size in pieces), taken)
+
+    async def truncate(self, name: str, size: int) -> None:
+        await self._in_thread(self._truncate, name, size)
+
+    def _truncate(self, name: str, size: int) -> None:
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            # Never longer: zeros would pass for bytes that a client sent.
+            if os.fstat(fd).st_size > size:
+                os.ftruncate(fd, size)
+        finally:
+            os.close(fd)
+
+    async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
+        await self._in_thread(self._digest, name, start, stop, taken)
+
+    def _digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
+        block = memoryview(bytearray(min(_BLOCK, max(stop - start, 1))))
+        with self.open(name) as file:
+            file.seek(start)
+            left = stop - start
+            while left and (count := file.readinto(block[: min(left, _BLOCK)])):
+                taken.update(block[:count])
+                left -= count
+
+    async def sync(self, name: str) -> None:
+        size = os.stat(self._path(name)).st_size
+        if size <= _SMALL:
+            await self._quick_sync.run(self._sync, name)
+        else:
+            await self._in_thread(self._sync, name)
+
+    def _sync(self, name: str) -> None:
+        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        sync_folder(self._directory)
+
+    async def remove(self, name: str) -> None:
+        await self._in_thread(_unlink, self._path(name))
+
+    async def remove_export(self, name: str) -> None:
+        await self._in_thread(self._remove_export, name)
+
+    def _remove_export(self, name: str) -> None:
+        # This order: what is left by a crash in between must not look like a sequential upload.
+        _unlink(f"{self._path(name)}.info")
+        _unlink(ranged_export(self._directory, name))
+
+    def open(self, name: str) -> RawIOBase:
+        fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
+        return os.fdopen(fd, "rb", buffering=0)
+
+    async def exported(self) -> list[str]:
+        return await self._in_thread(self._exported)
+
+    def _exported(self) -> list[str]:
+        with os.scandir(self._directory) as entries:
+            found = {exported_id(entry.name) for entry in entries}
+        return [upload_id for upload_id in found if upload_id is not None]
+
+    async def unfinished_exports(self, *, before: float) -> list[str]:
+        return await self._in_thread(self._unfinished_exports, before)
+
+    def _unfinished_exports(self, before: float) -> list[str]:
+        with os.scandir(self._directory) as entries:
+            found = {begun_id(entry.name) for entry in entries if entry.name.startswith(".")}
+        return [
+            upload_id for upload_id in found if upload_id is not None and self._is_older(upload_id, before)
+        ]
+
+    def _is_older(self, upload_id: str, before: float) -> bool:
+        with suppress(FileNotFoundError):
+            found = os.stat(temporary_export(self._directory, upload_id), follow_symlinks=False)
+            return found.st_mtime < before
+        return False
+
+    async def remove_unfinished_export(self, name: str, *, before: float) -> None:
+        if self._is_older(name, before):
+            await self._in_thread(_unlink, temporary_export(self._directory, name))
+
+    async def adopt(self, upload_id: str) -> Adopted | None:
+        return await self._in_thread(adopt_upload, self._directory, upload_id)
+
+
+def _unlink(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)

@@ -1,1 +1,0 @@
-"""Catalogs: everything that is known of uploads but their bytes."""

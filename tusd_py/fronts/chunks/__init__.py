@@ -1,0 +1,1 @@
+"""The parallel chunk API over HTTP."""

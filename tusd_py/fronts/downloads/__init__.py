@@ -1,0 +1,1 @@
+"""Complete uploads, read over HTTP."""

@@ -1,0 +1,264 @@
+"""Parts of a download and whether to send it at all: ``Range`` and the conditions.
+
+All positions count bytes of the whole representation. Nothing here trusts its input: a
+header that cannot be understood is ignored where RFC 9110 lets us, and then the whole
+representation is sent, which is always a right answer.
+"""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from tusd_py.fronts.downloads.http_dates import parse_http_date
+
+#: More ranges than a real reader asks for; beyond it the header is taken for an attack.
+MAX_RANGES: Final = 16
+
+_SPEC: Final = re.compile(r"([0-9]*)-([0-9]*)")
+_NUMBER_DIGITS: Final = 30
+_BOUNDARY: Final = re.compile(r"[0-9A-Za-z_-]{1,70}")
+_LINE_ENDS: Final = re.compile(r"[\r\n\0]")
+_NEXT_TAG: Final = re.compile(r'[ \t,]*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t,]*|\Z)')
+
+
+class Unsatisfiable(Exception):
+    """No requested range overlaps the representation: 416, with ``content_range``.
+
+    Spec: RFC 9110, 416 Range Not Satisfiable.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"no requested range lies in {size} bytes")
+        self.size = size  # bytes
+        self.content_range = f"bytes */{size}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Range:
+    """The bytes from ``start`` up to but not including ``stop``; never empty."""
+
+    start: int
+    stop: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.stop:
+            raise ValueError(f"not a range of bytes: {self.start} to {self.stop}")
+
+    @property
+    def length(self) -> int:
+        """Number of bytes, at least 1."""
+        return self.stop - self.start
+
+    def content_range(self, size: int) -> str:
+        """Return the ``Content-Range`` value within ``size`` bytes; there the end is inclusive."""
+        return f"bytes {self.start}-{self.stop - 1}/{size}"
+
+
+def parse_range(header: str | None, size: int) -> tuple[Range, ...] | None:
+    """Read ``Range`` for a representation of ``size`` bytes; None: send everything.
+
+    None for an absent header, another unit, malformed text, more than 16 ranges, and an
+    empty representation, of which no part can be named. Otherwise one or more ranges
+    within ``size``, ascending, with gaps between them: those that overlap or touch are
+    joined. (The order of the request SHOULD be kept only where several parts are sent;
+    ascending order spares the medium instead.)
+
+    Raises:
+        Unsatisfiable: Well-formed, but every range begins behind the end.
+
+    Spec: RFC 9110, Range (a server MAY ignore it) and Byte Ranges.
+    """
+    unit, equals, text = (header or "").partition("=")
+    if not equals or unit.lower() != "bytes" or size == 0:
+        return None
+    specs = [spec for part in text.split(",") if (spec := part.strip(" \t"))]
+    if not 1 <= len(specs) <= MAX_RANGES:
+        return None
+    found: list[Range] = []
+    for spec in specs:
+        bounds = _bounds(spec, size)
+        if bounds is None:
+            return None
+        start, stop = bounds
+        if start < min(stop, size):
+            found.append(Range(start, min(stop, size)))
+    if not found:
+        raise Unsatisfiable(size)
+    return _joined(found)
+
+
+def _bounds(spec: str, size: int) -> tuple[int, int] | None:
+    """Read ``0-9``, ``5-`` or ``-5`` as half-open bounds, unclipped at the end; None: malformed."""
+    found = _SPEC.fullmatch(spec)
+    if found is None or spec == "-":
+        return None
+    first, last = found.groups()
+    if not first:
+        return max(0, size - _number(last)), size
+    start = _number(first)
+    stop = _number(last) + 1 if last else max(size, start + 1)
+    return (start, stop) if start < stop else None
+
+
+def _number(digits: str) -> int:
+    """Read ASCII digits, however many; beyond any file's size the exact value is of no interest."""
+    # int() raises on thousands of digits.
+    significant = digits.lstrip("0") or "0"
+    return int(significant) if len(significant) <= _NUMBER_DIGITS else int(10**_NUMBER_DIGITS)
+
+
+def _joined(ranges: Sequence[Range]) -> tuple[Range, ...]:
+    joined: list[Range] = []
+    for each in sorted(ranges):
+        if joined and each.start <= joined[-1].stop:
+            joined[-1] = Range(joined[-1].start, max(joined[-1].stop, each.stop))
+        else:
+            joined.append(each)
+    return tuple(joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a multipart body: send ``head``, then the bytes of ``range``."""
+
+    head: bytes
+    range: Range
+
+
+@dataclass(frozen=True, slots=True)
+class Multipart:
+    """A 206 body of several parts: every part in order, then ``tail``.
+
+    ``content_type`` and ``content_length`` (bytes) belong to the reply as a whole, which
+    has no ``Content-Range`` of its own.
+    """
+
+    content_type: str
+    content_length: int
+    parts: tuple[Part, ...]
+    tail: bytes
+
+
+def multipart_parts(ranges: Sequence[Range], size: int, content_type: str, boundary: str) -> Multipart:
+    """Lay out ``multipart/byteranges`` for ranges of a representation of ``size`` bytes.
+
+    ``boundary`` must not occur in the content; a long random one will not.
+
+    Raises:
+        ValueError: No range, a boundary that is not 1 to 70 of ``A-Za-z0-9_-``, or a
+            content type that would end its header line or is not Latin-1.
+
+    Spec: RFC 9110, Media Type multipart/byteranges; RFC 2046, Multipart Media Type.
+    """
+    if not ranges or not _BOUNDARY.fullmatch(boundary) or _LINE_ENDS.search(content_type):
+        raise ValueError(f"cannot lay out {len(ranges)} ranges of {content_type!r} with {boundary!r}")
+    parts = []
+    for number, each in enumerate(ranges):
+        lines = (
+            f"--{boundary}",
+            f"Content-Type: {content_type}",
+            f"Content-Range: {each.content_range(size)}",
+            "\r\n",
+        )
+        # The line end before a delimiter belongs to it, and nothing precedes the first.
+        head = ("\r\n" if number else "") + "\r\n".join(lines)
+        parts.append(Part(head.encode("latin-1"), each))
+    tail = f"\r\n--{boundary}--\r\n".encode("ascii")
+    return Multipart(
+        content_type=f"multipart/byteranges; boundary={boundary}",
+        content_length=sum(len(part.head) + part.range.length for part in parts) + len(tail),
+        parts=tuple(parts),
+        tail=tail,
+    )
+
+
+class Outcome(Enum):
+    """What the conditions of a request say."""
+
+    PROCEED = auto()
+    NOT_MODIFIED = auto()  # 304
+    PRECONDITION_FAILED = auto()  # 412
+
+
+def evaluate(method: str, headers: Mapping[str, str], etag: str, modified_at: float) -> Outcome:
+    """Evaluate the four conditional headers against an existing representation.
+
+    Args:
+        method: GET and HEAD may end in NOT_MODIFIED, every other method fails instead.
+        headers: Found under lower-case names; several lines of one name joined by commas.
+        etag: Current entity tag with its quotes, ``W/`` before a weak one; empty: none.
+        modified_at: Unix seconds of the last change; a fraction is cut off, as in
+            ``Last-Modified``.
+
+    A date that is none is ignored. A malformed list of tags contains no tag, so it fails
+    ``If-Match`` and passes ``If-None-Match``: either way nothing is lost.
+
+    Spec: RFC 9110, Precedence of Preconditions.
+    """
+    if_match, if_none_match = headers.get("if-match"), headers.get("if-none-match")
+    unmodified_since, modified_since = headers.get("if-unmodified-since"), headers.get("if-modified-since")
+    if if_match is not None:
+        if not _lists(if_match, etag, weakly=False):
+            return Outcome.PRECONDITION_FAILED
+    elif unmodified_since is not None and _changed_since(unmodified_since, modified_at) is True:
+        return Outcome.PRECONDITION_FAILED
+    safe = method in {"GET", "HEAD"}
+    if if_none_match is not None:
+        if _lists(if_none_match, etag, weakly=True):
+            return Outcome.NOT_MODIFIED if safe else Outcome.PRECONDITION_FAILED
+    elif safe and modified_since is not None and _changed_since(modified_since, modified_at) is False:
+        return Outcome.NOT_MODIFIED
+    return Outcome.PROCEED
+
+
+def range_applies(if_range: str | None, etag: str, modified_at: float) -> bool:
+    """Tell whether ``Range`` may be honoured under this ``If-Range``; False: send everything.
+
+    A tag must match strongly; a date must be the very second of ``modified_at`` (Unix
+    seconds). A date cannot tell two changes within one second apart, so a representation
+    that may still change should be served with an entity tag.
+
+    Spec: RFC 9110, If-Range.
+    """
+    if if_range is None:
+        return True
+    if '"' in if_range:  # no date has one
+        return _same(if_range, etag, weakly=False)
+    return parse_http_date(if_range, now=modified_at) == math.floor(modified_at)
+
+
+def _changed_since(date: str, modified_at: float) -> bool | None:
+    """Compare to the second; None: not a date."""
+    # There is no clock here, and the time of the last change tells a century as well.
+    since = parse_http_date(date, now=modified_at)
+    return None if since is None else math.floor(modified_at) > since
+
+
+def _lists(field: str, etag: str, *, weakly: bool) -> bool:
+    """Tell whether a list of tags, or ``*``, includes the tag of the representation."""
+    if field.strip(" \t") == "*":
+        return True
+    return any(_same(listed, etag, weakly=weakly) for listed in _tags(field))
+
+
+def _tags(field: str) -> list[str]:
+    """Split a list of entity tags; empty if malformed. A tag may itself contain commas."""
+    tags: list[str] = []
+    at = 0
+    while at < len(field):
+        found = _NEXT_TAG.match(field, at)
+        if found is None:
+            return []
+        tags.append(found[1])
+        at = found.end()
+    return tags
+
+
+def _same(one: str, other: str, *, weakly: bool) -> bool:
+    """Compare tags (RFC 9110, Comparison of Entity Tags): strongly, a weak one equals nothing."""
+    if weakly:
+        return one.removeprefix("W/") == other.removeprefix("W/")
+    return one == other and not one.startswith("W/")

@@ -1,0 +1,204 @@
+"""GET of a complete upload: whole or in ranges, from one data file or from many."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import RawIOBase
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
+from tusd_py.fronts.downloads.byte_ranges import (
+    Outcome,
+    Range,
+    Unsatisfiable,
+    evaluate,
+    multipart_parts,
+    parse_range,
+    range_applies,
+)
+from tusd_py.fronts.downloads.disposition import content_disposition, content_type
+from tusd_py.fronts.downloads.http_dates import format_http_date
+from tusd_py.fronts.http.shared import Fields, caller_of, joined
+from tusd_py.model.upload import UploadState
+from tusd_py.service.reading import Reading, Segment
+
+_BLOCK = 256 * 1024
+_CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """Literal bytes, or a segment of a data file."""
+
+    head: bytes = b""
+    segment: Segment | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Bytes that never change, ``size`` of them, and what HTTP says of them."""
+
+    size: int
+    etag: str
+    modified_at: float
+    file_type: bytes | None = None
+    file_name: bytes | None = None
+    segments: Sequence[Segment]
+
+
+class Downloads:
+    """Serves what is complete; an unfinished upload is refused."""
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+
+    async def get(self, request: Request, fields: Fields, upload_id: str) -> Response:
+        """Answer ``GET`` (RFC 9110: ranges, conditions; RFC 6266: the file name).
+
+        Raises:
+            UploadNotFound, UploadExpired, UploadIncomplete, PreconditionFailed, RangeNotSatisfiable.
+        """
+        upload = await self._reading.complete_upload(upload_id, caller_of(request))
+        if upload.state is not UploadState.COMPLETE or upload.length is None:
+            raise UploadIncomplete
+        content = Content(
+            size=upload.length,
+            # Complete bytes never change and ids are never used twice, so the id is a strong tag.
+            etag=f'"{upload.id}"',
+            modified_at=upload.completed_at or upload.created_at,
+            file_type=upload.metadata.get("filetype"),
+            file_name=upload.metadata.get("filename"),
+            segments=await self._reading.segments(upload),
+        )
+        return self.serve(fields, content)
+
+    def serve(self, fields: Fields, content: Content) -> Response:
+        """Answer ``GET`` of bytes that never change."""
+        etag, modified_at = content.etag, content.modified_at
+        headers = {
+            "Accept-Ranges": "bytes",
+            "Cache-Control": "private, no-cache",
+            "ETag": etag,
+            "Last-Modified": format_http_date(modified_at),
+        }
+        match evaluate("GET", _conditions(fields), etag, modified_at):
+            case Outcome.NOT_MODIFIED:
+                return Response(status_code=304, headers=headers)
+            case Outcome.PRECONDITION_FAILED:
+                raise PreconditionFailed
+            case _:
+                pass
+        wanted = joined(fields, "range")
+        if not range_applies(joined(fields, "if-range"), etag, modified_at):
+            wanted = None
+        try:
+            ranges = parse_range(wanted, content.size)
+        except Unsatisfiable as unsatisfiable:
+            raise RangeNotSatisfiable(content_range=unsatisfiable.content_range) from None
+        headers["Content-Disposition"] = content_disposition(content.file_type, content.file_name)
+        return self._body(content, ranges, headers)
+
+    def _body(self, content: Content, ranges: Sequence[Range] | None, headers: dict[str, str]) -> Response:
+        size, segments, media_type = content.size, content.segments, content_type(content.file_type)
+        if ranges is None or len(ranges) == 1:
+            wanted = (0, size) if ranges is None else (ranges[0].start, ranges[0].stop)
+            if ranges is not None:
+                headers["Content-Range"] = ranges[0].content_range(size)
+            headers |= {"Content-Type": media_type, "Content-Length": str(wanted[1] - wanted[0])}
+            pieces = [_Piece(segment=segment) for segment in _cut(segments, *wanted)]
+            return _FileResponse(self._reading, pieces, 200 if ranges is None else 206, headers)
+        layout = multipart_parts(ranges, size, media_type, secrets.token_hex(16))
+        headers |= {"Content-Type": layout.content_type, "Content-Length": str(layout.content_length)}
+        pieces = []
+        for part in layout.parts:
+            pieces.append(_Piece(head=part.head))
+            pieces += [_Piece(segment=each) for each in _cut(segments, part.range.start, part.range.stop)]
+        return _FileResponse(self._reading, [*pieces, _Piece(head=layout.tail)], 206, headers)
+
+
+def _conditions(fields: Fields) -> dict[str, str]:
+    found = {name: joined(fields, name) for name in _CONDITIONS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:
+    """Return the runs of data files that hold the upload's bytes from ``start`` to ``stop``."""
+    runs = []
+    position = 0
+    for segment in segments:
+        first, last = max(start - position, 0), min(stop - position, segment.size)
+        if first < last:
+            runs.append(Segment(segment.data_file, segment.start + first, last - first))
+        position += segment.size
+    return runs
+
+
+class _FileResponse(Response):
+    """Sends pieces one after the other; by the kernel where the server offers it.
+
+    All files are open before the first byte is sent: a deletion meanwhile takes none of them away.
+    """
+
+    def __init__(
+        self, reading: Reading, pieces: Sequence[_Piece], status: int, headers: dict[str, str]
+    ) -> None:
+        super().__init__(status_code=status, headers=headers)
+        self._pieces = pieces
+        self._files: dict[str, RawIOBase] = {}
+        try:
+            for name in {piece.segment.data_file for piece in pieces if piece.segment is not None}:
+                self._files[name] = reading.open(name)
+        except FileNotFoundError:
+            self._close()
+            raise UploadNotFound from None
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the answer (ASGI)."""
+        send_segment = _send_blocks
+        if "http.response.zerocopysend" in scope.get("extensions", {}):
+            send_segment = _send_by_kernel
+        try:
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
+            for piece in self._pieces:
+                if piece.segment is None:
+                    await send({"type": "http.response.body", "body": piece.head, "more_body": True})
+                else:
+                    await send_segment(self._files[piece.segment.data_file], piece.segment, send)
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            self._close()
+
+
+async def _send_by_kernel(file: RawIOBase, segment: Segment, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.zerocopysend",
+            "file": file,
+            "offset": segment.start,
+            "count": segment.size,
+            "more_body": True,
+        }
+    )
+
+
+async def _send_blocks(file: RawIOBase, segment: Segment, send: Send) -> None:
+    file.seek(segment.start)
+    left = segment.size
+    while left:
+        block = await run_in_threadpool(file.read, min(left, _BLOCK))
+        if not block:
+            raise EOFError("a data file is shorter than the catalog says")
+        left -= len(block)
+        await send({"type": "http.response.body", "body": block, "more_body": True})

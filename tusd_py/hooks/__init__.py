@@ -1,1 +1,0 @@
-"""Hooks: how an application takes part in what happens to uploads."""

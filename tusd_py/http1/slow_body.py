@@ -1,0 +1,40 @@
+"""A body into a file by way of the event loop: for TLS and the chunked coding, and for small bodies.
+
+While one write is under way the loop goes on receiving, up to ``WRITING_BACKLOG`` bytes, and all of
+that is the next write. So nothing is held back longer than one write takes, and a slow medium gets
+large writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.transfer.writing import write_pieces
+
+from .inbox import WRITING_BACKLOG, Inbox
+from .pool import Pool
+
+SMALL = 64 * 1024  # bytes that are written in less time than a trip to a thread takes
+
+
+async def receive(
+    inbox: Inbox, pool: Pool, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal
+) -> Received:
+    """Write the body to ``place`` (descriptor, offset, limit); as ``tusd_py.model.body.Body.write_to``."""
+    fd, offset, limit = place
+    inbox.backlog = WRITING_BACKLOG
+    stop.on_request(lambda: inbox.stop(stop.reason or Ended.STOPPED))
+    count = 0
+    while True:
+        pieces = inbox.take(limit - count)
+        if pieces:
+            is_small = sum(map(len, pieces)) <= SMALL
+            write = pool.run_quick if is_small else pool.run
+            count += await write(write_pieces, fd, pieces, offset + count, hashes)
+        elif count == limit and (inbox.buffered or inbox.framing.left):
+            return Received(count, Ended.OVERRUN)
+        elif inbox.ended is not None:
+            return Received(count, inbox.ended)
+        else:
+            await inbox.wait()

@@ -1,0 +1,93 @@
+"""From a socket into a file without a copy through this process: ``splice`` over a pipe (Linux)."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import threading
+from typing import Final
+
+from tusd_py.transfer.writing import write_at
+
+#: Bytes that the pipe holds. With the usual 64 KiB it would be slower than copying.
+_PIPE: Final = 1024 * 1024
+_HAS_SPLICE: Final = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
+
+_local = threading.local()
+
+
+def _pipe() -> tuple[int, int] | None:
+    """Return this thread's empty pipe (where to read, where to write), None when there is none to be had."""
+    if not hasattr(_local, "pipe"):
+        _local.pipe = _new_pipe() if _HAS_SPLICE else None
+    found: tuple[int, int] | None = _local.pipe
+    return found
+
+
+def _new_pipe() -> tuple[int, int] | None:
+    try:
+        pipe = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:  # out of descriptors
+        return None
+    try:
+        fcntl.fcntl(pipe[1], fcntl.F_SETPIPE_SZ, _PIPE)
+    except OSError:  # beyond the user's limit for pipes
+        _close(pipe)
+        return None
+    return pipe
+
+
+def _close(pipe: tuple[int, int]) -> None:
+    for descriptor in pipe:
+        os.close(descriptor)
+
+
+def let_go() -> None:
+    """Close this thread's pipe: for a thread that ends."""
+    pipe: tuple[int, int] | None = _local.__dict__.pop("pipe", None)
+    if pipe is not None:
+        _close(pipe)
+
+
+def is_possible() -> bool:
+    """Whether this thread can splice."""
+    return _pipe() is not None
+
+
+def receive(sock: socket.socket, wanted: int) -> int:
+    """Take up to ``wanted`` bytes from the socket into this thread's pipe; 0: the client's end.
+
+    Raises:
+        OSError: As ``recv``; BlockingIOError when nothing is there.
+    """
+    return os.splice(sock.fileno(), _local.pipe[1], min(wanted, _PIPE))
+
+
+def write(fd: int, count: int, offset: int) -> None:
+    """Write the ``count`` bytes that are in the pipe at ``offset`` of the file ``fd``.
+
+    Raises:
+        OSError: The medium failed; what fitted before it is in the file, the rest is lost.
+    """
+    try:
+        while count:
+            done = _move(_local.pipe[0], fd, count, offset)
+            count -= done
+            offset += done
+    except BaseException:
+        _close(_local.pipe)  # with what is left in it
+        del _local.pipe
+        raise
+
+
+def _move(pipe: int, fd: int, count: int, offset: int) -> int:
+    try:
+        return os.splice(pipe, fd, count, offset_dst=offset)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+    data = os.read(pipe, count)  # a file system without splice
+    write_at(fd, memoryview(data), offset, ())
+    return len(data)

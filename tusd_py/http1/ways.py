@@ -1,0 +1,116 @@
+"""The ways of a block from the socket into the file. One object serves one visit to a worker thread."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Executor, Future
+from typing import Final, Protocol
+
+from tusd_py.model.body import Hash
+from tusd_py.transfer.writing import write_at
+
+from . import splice
+
+_BUFFER: Final = 1024 * 1024
+#: Hashing fewer bytes than this takes less time than telling another thread to do it.
+_WORTH_A_THREAD: Final = 128 * 1024
+
+_local = threading.local()
+
+
+def _buffers() -> tuple[memoryview, memoryview]:
+    """Return this thread's two buffers."""
+    if not hasattr(_local, "buffers"):
+        _local.buffers = (memoryview(bytearray(_BUFFER)), memoryview(bytearray(_BUFFER)))
+    buffers: tuple[memoryview, memoryview] = _local.buffers
+    return buffers
+
+
+class Way(Protocol):
+    """Receives a block and writes it; in turns."""
+
+    def receive(self, sock: socket.socket, wanted: int) -> int:
+        """Take up to ``wanted`` bytes; 0: the client's end. Raises OSError as ``recv``."""
+
+    def write(self, fd: int, count: int, offset: int) -> None:
+        """Write the ``count`` bytes just received at ``offset``. Raises OSError: the medium failed."""
+
+    def finish(self) -> None:
+        """Return when everything that was written is hashed, too."""
+
+
+class Spliced:
+    """Not through this process at all; nothing is hashed."""
+
+    receive = staticmethod(splice.receive)
+    write = staticmethod(splice.write)
+
+    def finish(self) -> None:
+        """See Way."""
+
+
+class Copied:
+    """Through a buffer, hashed on the way."""
+
+    def __init__(self, hashes: Sequence[Hash]) -> None:
+        self._buffer = _buffers()[0]
+        self._hashes = hashes
+
+    def receive(self, sock: socket.socket, wanted: int) -> int:
+        """See Way."""
+        return sock.recv_into(self._buffer, min(_BUFFER, wanted))
+
+    def write(self, fd: int, count: int, offset: int) -> None:
+        """See Way."""
+        write_at(fd, self._buffer[:count], offset, self._hashes)
+
+    def finish(self) -> None:
+        """See Way."""
+
+
+class Overlapped:
+    """Through two buffers: another thread hashes one while the other is filled and written."""
+
+    def __init__(self, hashes: Sequence[Hash], executor: Executor) -> None:
+        self._buffer, self._other = _buffers()
+        self._hashes = hashes
+        self._executor = executor
+        self._hashing: Future[None] | None = None  # never more than one: hashes take blocks in their order
+
+    def receive(self, sock: socket.socket, wanted: int) -> int:
+        """See Way."""
+        return sock.recv_into(self._buffer, min(_BUFFER, wanted))
+
+    def write(self, fd: int, count: int, offset: int) -> None:
+        """See Way."""
+        block = self._buffer[:count]
+        write_at(fd, block, offset, ())
+        self.finish()
+        if count < _WORTH_A_THREAD:
+            self._hash(block)
+        else:
+            self._hashing = self._executor.submit(self._hash, block)
+            # Only now: the buffer that is being hashed is not the one to receive into, however often.
+            self._buffer, self._other = self._other, self._buffer
+
+    def _hash(self, block: memoryview) -> None:
+        for taken in self._hashes:
+            taken.update(block)
+
+    def finish(self) -> None:
+        """See Way."""
+        hashing, self._hashing = self._hashing, None
+        if hashing is not None:
+            hashing.result()
+
+
+def way_for(hashes: Sequence[Hash], executor: Executor | None) -> Way:
+    """Return the best way; ``executor`` is for hashing, None when no processor is free for that."""
+    # What must be hashed has to be seen; the rest need not come into this process.
+    if not hashes and splice.is_possible():
+        return Spliced()
+    if hashes and executor is not None:
+        return Overlapped(hashes, executor)
+    return Copied(hashes)

@@ -1,1 +1,0 @@
-"""Lockers: who may change an upload."""

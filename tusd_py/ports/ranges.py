@@ -1,0 +1,151 @@
+"""What the service needs of a catalog to keep uploads as ranges."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
+from tusd_py.model.upload import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The range is the caller's to write."""
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Exactly this range was received before: nothing may be written."""
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another request is writing bytes of this range."""
+
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """The range that a request wants to write."""
+
+    upload_id: str
+    range: ByteRange
+    chunk_id: str
+    worker: str
+    at: float  # seconds since 1970
+    replace: bool = False  # an identical range may be written again
+    max_chunks: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which uploads to list. None: any."""
+
+    user: str | None = None  # that user's
+    of_nobody: bool = False  # and those that were made without a user
+    state: str | None = None
+    kinds: Sequence[str] | None = None
+    size: int | None = None
+    expired_by: float | None = None  # those that expired by then
+    alive_at: float | None = None  # those that had not expired then
+    limit: int = 100
+    offset: int = 0
+
+
+class RangeCatalog(Protocol):
+    """Remembers which ranges of an upload were received, and by whom the others are claimed.
+
+    As in Catalog each method is one transaction. The ranges of one upload never overlap, whoever asks:
+    that is decided here and needs no lock.
+    """
+
+    async def insert_session(
+        self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
+    ) -> str:
+        """Add an upload that is kept as ranges. Returns its id, or the id that ``key`` made before."""
+
+    async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
+        """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""
+
+    async def facts(self, upload_id: str) -> SessionFacts:
+        """Return what is known of an upload's ranges; all zero when there are none."""
+
+    def chunks(
+        self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
+    ) -> AsyncIterator[Chunk]:
+        """Iterate over ranges and claims by offset; -1: all. Other requests go on in between."""
+
+    async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
+        """Return the range or claim that starts at byte ``offset``."""
+
+    async def count(self, upload_id: str, *, state: str | None = None) -> int:
+        """Return how many ranges and claims there are."""
+
+    async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
+        """Return the first ``limit`` ranges that were not received, claimed ones included.
+
+        Other requests go on in between, so what is received meanwhile may be among them.
+        """
+
+    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+        """Return what keeps an upload from being committed; None when every range was received."""
+
+    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
+        """Claim a range.
+
+        Raises:
+            UploadNotFound; UploadNotOpen; RangeOverlap: it overlaps received ranges without being one
+            of them; TooManyChunks. Nothing was changed.
+        """
+
+    async def record(
+        self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
+    ) -> int:
+        """Turn a claim into a received range, of ``chunk.range`` now; return the upload's prefix.
+
+        Raises UploadNotFound when the claim is gone: the upload was deleted.
+        """
+
+    async def drop_claim(self, chunk: Chunk) -> None:
+        """Give a claim up; fine when it is gone."""
+
+    async def delete_chunk(self, upload_id: str, offset: int) -> Busy | None:
+        """Make a received range missing again.
+
+        Raises ChunkNotFound, UploadNotOpen.
+        """
+
+    async def claimants(self, upload_id: str | None = None) -> list[str]:
+        """Return the workers that hold claims."""
+
+    async def drop_claims_of(self, worker: str) -> None:
+        """Give up all claims of a worker that is dead."""
+
+    async def begin_commit(self, upload_id: str) -> None:
+        """Move an open upload of which all ranges were received to COMMITTING.
+
+        Raises SessionIncomplete, UploadNotOpen, UploadNotFound.
+        """
+
+    async def set_sha256(self, upload_id: str, sha256: str) -> None:
+        """Record the digest of the whole."""
+
+    async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
+        """End a commit without success; the ranges ``drop`` become missing."""
+
+    async def committing(self) -> list[str]:
+        """Return the ids of all uploads that are being committed."""
+
+    async def find_key(self, user: str | None, key: str) -> str | None:
+        """Return which upload was made with an idempotency key."""
+
+    async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
+        """Return how many uploads match and one page of them, oldest first."""

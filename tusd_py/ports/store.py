@@ -1,0 +1,109 @@
+"""What the service needs of a data store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import RawIOBase
+from typing import Protocol
+
+from tusd_py.model.body import Body, Hash, Received, StopSignal
+from tusd_py.model.upload import Upload, UploadChunk
+from tusd_py.settings import Preallocate
+
+
+@dataclass(frozen=True, slots=True)
+class Adopted:
+    """An upload that the store holds though the catalog does not know it, and a final's chunks."""
+
+    upload: Upload
+    chunks: tuple[UploadChunk, ...] = ()
+
+
+class DataStore(Protocol):
+    """Keeps bytes in named data files, and beside each an export of what the catalog knows.
+
+    An upload's own data file has its id as name. The size of that file is the authority on how many
+    bytes a sequential upload holds. The caller holds the upload's lock for everything that changes it
+    and has checked every limit, so a store never decides whether bytes are wanted. Names are ids
+    that passed ``is_upload_id``.
+
+    Every method may raise OSError when the medium fails.
+    """
+
+    async def create(self, upload: Upload) -> None:
+        """Make the empty data file and the export. Raises FileExistsError when there is one already."""
+
+    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+        """Replace the export, atomically: a reader sees the old one or the new one, whole.
+
+        That of an upload which is kept as ranges and not complete is adopted without any of its bytes.
+        """
+
+    async def size(self, name: str) -> int | None:
+        """Return the size of a data file in bytes; None when there is none."""
+
+    async def write(
+        self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
+    ) -> Received:
+        """Write ``body`` from byte ``offset`` on, at most ``limit`` bytes; see ``Body.write_to``.
+
+        Raises FileNotFoundError when the data file is gone.
+        """
+
+    async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
+        """Make a data file of ``size`` bytes that reads as zeros, or make one as large; no export.
+
+        With ``full`` the space is really reserved, where the medium can; ``none`` only makes the file.
+        ``min_free`` bytes must stay free.
+
+        Raises NoSpace, or OSError; the file may have been made then.
+        """
+
+    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
+        """Feed ``body`` to ``hashes`` and keep nothing of it."""
+
+    async def link(self, name: str, new_name: str) -> None:
+        """Give a data file a second name, in place of what has that; on return that survives a power cut.
+
+        Raises OSError also where the medium has no links.
+        """
+
+    async def move(self, name: str, new_name: str) -> None:
+        """Rename a data file, over another one if need be; on return that survives a power cut."""
+
+    async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
+        """Make a data file of copies of ``(data file, start, size)``, and feed it to ``taken``."""
+
+    async def truncate(self, name: str, size: int) -> None:
+        """Discard everything from byte ``size`` on."""
+
+    async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
+        """Feed bytes ``start`` to ``stop`` (exclusive) of a data file to ``taken``."""
+
+    async def sync(self, name: str) -> None:
+        """Return when the data file, and its name in the directory, would survive a power cut."""
+
+    async def remove(self, name: str) -> None:
+        """Remove a data file; fine when it is gone already."""
+
+    async def remove_export(self, name: str) -> None:
+        """Remove the export of an upload; fine when it is gone already."""
+
+    async def adopt(self, upload_id: str) -> Adopted | None:
+        """Read an upload back from its export and data file; None when there is none to be had."""
+
+    async def exported(self) -> list[str]:
+        """Return the ids of all uploads that have an export."""
+
+    async def unfinished_exports(self, *, before: float) -> list[str]:
+        """Return the ids of uploads whose export somebody began to write before that time, to no end."""
+
+    async def remove_unfinished_export(self, name: str, *, before: float) -> None:
+        """Remove what was begun before that time; the export stays. Fine when there is none."""
+
+    def close(self) -> None:
+        """Let go of every resource; nothing is called afterwards."""
+
+    def open(self, name: str) -> RawIOBase:
+        """Open a data file for reading. What is open stays readable when the file is removed."""

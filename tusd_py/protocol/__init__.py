@@ -1,1 +1,0 @@
-"""Wire grammar: strings in, frozen values out. No IO, no clock."""

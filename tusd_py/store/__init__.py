@@ -1,1 +1,0 @@
-"""Data stores: where the bytes of uploads are."""

@@ -1,0 +1,1 @@
+"""Bytes of a request on their way to a data store."""

@@ -1,0 +1,238 @@
+"""``multipart/form-data`` as it arrives: its ``file`` part goes straight to its place, the rest is small."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.types import Receive, Scope
+
+from tusd_py.errors.chunks import BodyTooLarge, InvalidBody, InvalidField
+from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.transfer.asgi import PortableBody, Stopped, WriteBehind
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
+
+#: Bytes that everything but the file may have: fields, the headers of parts, what is before and after them.
+FIELDS_BYTES: Final = 64 << 10
+_FIELDS: Final = 100  # parts
+#: Bytes that are parsed at a time. Where that takes milliseconds the other requests go on in between.
+_SLICE: Final = 32 << 10
+_SLOW_S: Final = 0.001
+
+
+class _Form:
+    """What a parser has found so far."""
+
+    def __init__(self, boundary: bytes, *, file_field: str | None) -> None:
+        self.fields: dict[str, str] = {}
+        self.filename: str | None = None
+        self.has_file = False
+        self.is_over = False
+        self._file_field = file_field
+        self._in_file = False
+        self._pieces: list[memoryview] = []
+        self._name = ""
+        self._value = bytearray()
+        self._parts = 0
+        self._other_bytes = 0
+        self._header = (bytearray(), bytearray())
+        self._disposition = b""
+        callbacks: MultipartCallbacks = {
+            "on_part_begin": self._begin_part,
+            "on_header_field": self._take_header_name,
+            "on_header_value": self._take_header_value,
+            "on_header_end": self._end_header,
+            "on_headers_finished": self._end_headers,
+            "on_part_data": self._take_data,
+            "on_part_end": self._end_part,
+            "on_end": self._end,
+        }
+        self._parser = MultipartParser(boundary, callbacks)
+
+    def feed(self, data: bytes) -> list[memoryview]:
+        """Take the next bytes of the body; return those of the file among them.
+
+        Raises InvalidBody, BodyTooLarge.
+        """
+        self._pieces = []
+        try:
+            self._parser.write(data)
+        except FormParserError:
+            raise InvalidBody("the multipart body is malformed") from None
+        self._other_bytes += len(data) - sum(map(len, self._pieces))
+        if self._other_bytes > FIELDS_BYTES:
+            raise BodyTooLarge(limit=FIELDS_BYTES)
+        return self._pieces
+
+    def _begin_part(self) -> None:
+        self._disposition = b""
+        self._value = bytearray()
+
+    def _take_header_name(self, data: bytes, start: int, end: int) -> None:
+        self._header[0].extend(data[start:end])
+
+    def _take_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._header[1].extend(data[start:end])
+
+    def _end_header(self) -> None:
+        name, value = self._header
+        if bytes(name).lower() == b"content-disposition":
+            self._disposition = bytes(value)
+        self._header = (bytearray(), bytearray())
+
+    def _end_headers(self) -> None:
+        kind, options = parse_options_header(self._disposition)
+        if kind != b"form-data" or b"name" not in options:
+            raise InvalidBody("a part of the multipart body has no name")
+        self._name = options[b"name"].decode("utf-8", "replace")
+        self._parts += 1
+        if self._parts > _FIELDS:
+            raise InvalidBody(f"the multipart body has more than {_FIELDS} parts")
+        self._in_file = self._name == self._file_field
+        if not self._in_file:
+            return
+        if self.has_file:
+            raise InvalidBody("there is more than one file, send one chunk with each request")
+        self.has_file = True
+        self.filename = options.get(b"filename", b"").decode("utf-8", "replace")
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        if self._in_file:
+            self._pieces.append(memoryview(data)[start:end])
+            return
+        self._value += data[start:end]
+
+    def _end_part(self) -> None:
+        if not self._in_file:
+            value = self._value.decode("utf-8", "replace")
+            if self.fields.setdefault(self._name, value) != value:
+                raise InvalidBody("a field of the multipart body comes twice, with different values")
+        self._in_file = False
+
+    def _end(self) -> None:
+        self.is_over = True
+
+
+def boundary_of(content_type: str) -> bytes | None:
+    """Return the boundary of a multipart form; None when it is another type. Raises InvalidBody."""
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        return None
+    boundary = options.get(b"boundary", b"")
+    if not 0 < len(boundary) <= 200:
+        raise InvalidBody("multipart/form-data needs a boundary")
+    return boundary
+
+
+class MultipartBody(PortableBody):
+    """The ``file`` part of a multipart form as a Body; the other fields are there once it was taken.
+
+    Constant memory, no temporary file. The length of a part is never announced.
+
+    Unlike other bodies it raises for the client's faults of form: InvalidBody, InvalidField, BodyTooLarge.
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, boundary: bytes, *, file_field: str | None = "file"
+    ) -> None:
+        super().__init__(scope, receive, None)
+        self._form = _Form(boundary, file_field=file_field)
+        self._file_field = file_field
+        self._early: list[memoryview] = []  # bytes of the file that came along with its beginning
+        self._ended: Ended | None = None
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields beside the file."""
+        return self._form.fields
+
+    @property
+    def filename(self) -> str | None:
+        """The name that the client gave the file."""
+        return self._form.filename
+
+    @property
+    def has_file(self) -> bool:
+        """Whether there is a file part."""
+        return self._form.has_file
+
+    async def write_to(
+        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+    ) -> Received:
+        """See Body."""
+        writer = WriteBehind(fd, offset, hashes)
+        ended, pieces = self._ended, self._early
+        left = limit
+        stopped = Stopped(stop)
+        try:
+            while True:
+                for piece in pieces:
+                    if len(piece) > left:
+                        ended = Ended.OVERRUN
+                    await writer.take(piece[:left])
+                    left -= min(left, len(piece))
+                if ended is not None:
+                    break
+                ended, data = _read(await self.next_event(stopped), stop)
+                pieces = await self._feed(data)
+        finally:
+            self.let_go()
+            await writer.finish()
+        if ended is Ended.COMPLETE:
+            self._check_form()
+        return Received(limit - left, ended)
+
+    async def begin(self) -> bool:
+        """Read on until the file begins; whether there is one. Raises InvalidBody, BodyTooLarge."""
+        stopped, stop = Stopped(StopSignal()), StopSignal()
+        while not self._form.has_file and not self._form.is_over:
+            ended, data = _read(await self.next_event(stopped), stop)
+            self._early += await self._feed(data)
+            if ended is not None:
+                self._ended = ended
+                break
+        if not self._form.has_file and not self._form.is_over:
+            raise InvalidBody("the multipart body ended early")
+        return self._form.has_file
+
+    async def read_fields(self) -> dict[str, str]:
+        """Read a form without a file to its end. Raises InvalidBody, BodyTooLarge."""
+        stopped, stop = Stopped(StopSignal()), StopSignal()
+        ended: Ended | None = None
+        while ended is None:
+            ended, data = _read(await self.next_event(stopped), stop)
+            await self._feed(data)
+        self.let_go()
+        if ended is not Ended.COMPLETE or not self._form.is_over:
+            raise InvalidBody("the multipart body ended early")
+        return self.fields
+
+    async def _feed(self, data: bytes) -> list[memoryview]:
+        pieces: list[memoryview] = []
+        for start in range(0, len(data), _SLICE):
+            began = monotonic()
+            pieces += self._form.feed(data[start : start + _SLICE])
+            if monotonic() - began > _SLOW_S:
+                await asyncio.sleep(0)
+        return pieces
+
+    def _check_form(self) -> None:
+        if not self._form.is_over:
+            raise InvalidBody("the multipart body has no end")
+        if self._file_field is not None and not self._form.has_file:
+            raise InvalidField(self._file_field, "is required")
+
+
+def _read(message: object, stop: StopSignal) -> tuple[Ended | None, bytes]:
+    """Return why the body ended with this event, if it did, and the bytes in it."""
+    if not isinstance(message, dict):
+        return stop.reason or Ended.STOPPED, b""
+    if message["type"] == "http.disconnect":
+        return Ended(message.get("tusd_py.ended", Ended.DISCONNECTED)), b""
+    return None if message.get("more_body", False) else Ended.COMPLETE, message.get("body", b"")
