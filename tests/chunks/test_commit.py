@@ -1,9 +1,11 @@
 """The commit: when it works, what it refuses, and what is left after that."""
 
 import base64
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import httpx
@@ -208,6 +210,24 @@ def test_a_large_upload_is_committed_in_the_background(serve: Callable[..., Serv
     found = wait(api, upload)
     assert (found["state"], found["sha256"], found["last_error"]) == ("completed", sha256(DATA), None)
     assert api.commit(upload, sha256(DATA)).status_code == 200
+
+
+def test_an_upload_is_never_open_again_before_it_says_why(serve: Callable[..., Service]) -> None:
+    """202, and whoever polls: open again and ``last_error`` come in one step, whatever the moment."""
+    server = serve("-commit-sync-bytes", "2999")
+    api = server.api()
+    upload = api.filled(DATA)
+    with closing(sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)) as connection:
+        connection.executescript(
+            "CREATE TABLE seen (state TEXT, last_error TEXT);"
+            "CREATE TRIGGER see AFTER UPDATE OF last_error ON sessions BEGIN"
+            " INSERT INTO seen SELECT state, NEW.last_error FROM uploads WHERE id = NEW.upload_id; END;"
+        )
+    assert api.commit(upload, sha256(b"other")).status_code == 202
+    assert wait(api, upload)["state"] == "open"
+    server.kill()
+    seen = server.rows("SELECT state, last_error IS NOT NULL FROM seen")
+    assert seen == [("committing", False), ("open", True)]
 
 
 def test_prefer_respond_async(api: Api) -> None:

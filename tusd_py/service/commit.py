@@ -132,27 +132,36 @@ class Commits:
         await self._begin(upload)
         upload = await core.find(upload.id, caller)
         begun.set_result(upload)
+        corrupt: list[Chunk] = []
         try:
             with kept_from_expiry(core, upload):
                 await self._check_parts(upload, wanted.parts)  # again: from here on no chunk changes
-                sha256 = await self._verified(upload, expected)
+                sha256 = await self._verified(upload, expected, corrupt)
             await core.ranges.set_sha256(upload.id, sha256)
             upload, _ = await core.finish(upload, caller.request)
         except BaseException as error:
-            await core.ranges.reopen(upload.id, error=_as_json(error) if wanted.in_background else None)
+            # In one step: whoever sees the upload open again sees why, and what is missing.
+            told = _as_json(error) if wanted.in_background else None
+            await core.ranges.reopen(upload.id, drop=corrupt, error=told)
             raise
         return upload
 
-    async def _verified(self, upload: Upload, expected: Sequence[str]) -> str:
-        """Return the digest of the whole. Raises DigestMismatch: it is not what was expected."""
+    async def _verified(self, upload: Upload, expected: Sequence[str], corrupt: list[Chunk]) -> str:
+        """Return the digest of the whole.
+
+        Raises DigestMismatch: It is not what was expected; the chunks that are to blame are in ``corrupt``.
+        """
         taken = Sha256()
         if expected:
             await digest(self._core, upload.id, 0, upload.length or 0, taken)
-        elif corrupt := await self._corrupt_chunks(upload, taken):
-            raise await self._drop(upload, corrupt, None, taken.hexdigest())
+        else:
+            corrupt += await self._corrupt_chunks(upload, taken)
+            if corrupt:
+                raise _mismatch(corrupt, None, taken.hexdigest())
         for each in expected:
             if each != taken.hexdigest():
-                raise await self._mismatch(upload, each, taken.hexdigest())
+                corrupt += await self._corrupt_chunks(upload)
+                raise _mismatch(corrupt, each, taken.hexdigest())
         return taken.hexdigest()
 
     async def _begin(self, upload: Upload) -> None:
@@ -182,9 +191,6 @@ class Commits:
             rest = [ByteRange(offset, upload.length)]
             raise SessionIncomplete(missing=rest, in_progress=rest if is_held else ())
 
-    async def _mismatch(self, upload: Upload, expected: str, actual: str) -> DigestMismatch:
-        return await self._drop(upload, await self._corrupt_chunks(upload), expected, actual)
-
     async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[Chunk]:
         """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
         corrupt: list[Chunk] = []
@@ -194,14 +200,6 @@ class Commits:
             if taken.hexdigest() != chunk.sha256:
                 corrupt.append(chunk)
         return corrupt
-
-    async def _drop(
-        self, upload: Upload, corrupt: Sequence[Chunk], expected: str | None, actual: str
-    ) -> DigestMismatch:
-        """Open the upload again without these chunks; return why."""
-        await self._core.ranges.reopen(upload.id, drop=corrupt)
-        ranges = [chunk.range for chunk in corrupt]
-        return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
 
     async def _check_again(self, upload: Upload, expected: str | None) -> None:
         """Answer a repeated commit, or one of an upload that tus completed: it only verifies."""
@@ -242,6 +240,11 @@ class Commits:
 def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
     """Whether the list says a digest of every byte; it was compared with what was received."""
     return bool(parts) and all(sha256 is not None for _, _, sha256 in parts or ())
+
+
+def _mismatch(corrupt: Sequence[Chunk], expected: str | None, actual: str) -> DigestMismatch:
+    ranges = [chunk.range for chunk in corrupt]
+    return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
 
 
 def _as_json(error: BaseException) -> str:
