@@ -150,7 +150,7 @@ def parse(flags: Sequence[Flag], argv: Sequence[str]) -> CommandLine:
                 raise FlagError(f"flag -{name}: the value is missing, expected {_EXPECTED[flag.kind]}")
             text = argv[at]
             at += 1
-        values[name] = _read(flag, text)
+        values[name] = read(flag, text)
         given.add(name)
     return CommandLine(values, frozenset(given), tuple(argv[at:]))
 
@@ -174,7 +174,8 @@ def _find(known: Mapping[str, Flag], name: str) -> Flag:
     raise FlagError(f"unknown flag {_quoted('-' + name)}, {hint}")
 
 
-def _read(flag: Flag, text: str) -> Value:
+def read(flag: Flag, text: str) -> Value:
+    """Read the value of a flag. Raises FlagError, in words for the user."""
     try:
         match flag.kind:
             case "string":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sqlite3
 import sys
 from collections.abc import Sequence
@@ -14,7 +15,14 @@ from typing import Final
 from tusd_py import observe
 from tusd_py.assembly import UploadApp, create_app, describe, open_backends
 from tusd_py.command import go_flags as flags
-from tusd_py.command.settings_flags import SERVE_FLAGS, SWEEP_FLAGS, config_of, log_format, server_settings_of
+from tusd_py.command.settings_flags import (
+    SERVE_FLAGS,
+    SWEEP_FLAGS,
+    config_of,
+    log_format,
+    server_settings_of,
+    with_environment,
+)
 from tusd_py.fronts.tus.front import extensions
 from tusd_py.http1.run import CannotListen, StartupFailed, serve
 from tusd_py.settings import Config
@@ -48,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(known: Sequence[flags.Flag], words: Sequence[str]) -> flags.CommandLine | None:
     """Read the command line; None when help was asked for, and given."""
     try:
-        line = flags.parse(known, words)
+        line = with_environment(flags.parse(known, words), known, os.environ)
     except flags.HelpRequested:
         print(_USAGE + "\n" + flags.usage(known), file=sys.stderr)
         return None

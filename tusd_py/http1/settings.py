@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tusd_py.settings import setting
+
 
 @dataclass(slots=True)
 class Counters:
@@ -25,21 +27,67 @@ class ServerSettings:
         ValueError: A value makes no sense; the message names it.
     """
 
-    host: str = "127.0.0.1"  # name or address; "" means every interface
-    port: int = 8080  # 0: the kernel picks one
-    unix_socket: str | None = None  # a path; replaces host and port
+    host: str = setting(
+        "127.0.0.1",  # name or address; "" means every interface
+        flag="host",
+        flag_default="0.0.0.0",  # noqa: S104 - tusd's default
+        group="Listening",
+        help="Address to listen on",
+    )
+    port: int = setting(
+        8080,
+        flag="port",
+        group="Listening",
+        help="Port to listen on; 0 = any free one",
+        doc="port; 0: any free one, printed at the start",
+    )
+    unix_socket: str | None = setting(
+        None,
+        flag="unix-sock",
+        group="Listening",
+        help="Listen on this UNIX socket instead",
+        doc="listen on this UNIX socket instead",
+    )
+    workers: int = setting(
+        1,
+        flag="workers",
+        group="Listening",
+        help="Processes that share the port; 0 = one for each core",
+        doc="processes that share the port; 0: one for each core",
+    )
+    max_head_bytes: int = setting(
+        64 * 1024,
+        flag="max-header-size",
+        group="Listening",
+        help="Largest header section of a request in bytes",
+        doc="largest header section of a request in bytes; more is refused with 431",
+    )
+    network_timeout_s: float = setting(
+        60.0,  # twice this to take a response
+        flag="network-timeout",
+        group="Time-outs",
+        help="Longest silence of a client: for headers, within a body, between requests",
+        doc="longest silence of a client: until its headers are complete, within a body, between two requests",
+    )
+    shutdown_timeout_s: float = setting(
+        10.0,
+        flag="shutdown-timeout",
+        group="Time-outs",
+        help="Time for running requests after SIGTERM or SIGINT",
+        doc="time for running requests after SIGTERM or SIGINT; a second signal ends at once",
+    )
+    access_log: bool = setting(
+        False,  # one line for each response to the logger "tusd_py.access"
+        flag="verbose",
+        group="Logging",
+        help="Log every request",
+        doc="log every request, too",
+    )
     tls_cert: str | None = None  # PEM file with the certificate chain
     tls_key: str | None = None  # PEM file with the key; None: it is in tls_cert
-    network_timeout_s: float = (
-        60.0  # head, idle, and between two reads of a body; twice this to take a response
-    )
-    shutdown_timeout_s: float = 10.0  # from the signal to giving up on what still runs
-    workers: int = 1  # processes; 0: one per core
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    access_log: bool = False  # one line per response to the logger "tusd_py.access"
     date_header: bool = True
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
-    max_head_bytes: int = 64 * 1024  # request line and headers
     max_headers: int = 128
     body_threads: int = 0  # most threads that move bodies; 0: four per core, at least 16
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached

@@ -1,0 +1,81 @@
+"""What a setting is: a field of a dataclass that says all there is to say of it.
+
+The command's flags, its environment variables, ``-help`` and the table in ``docs/settings.md`` follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+_T = TypeVar("_T")
+_KEY: Final = "tusd_py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """How a setting is given and described."""
+
+    flag: str  # without dashes
+    group: str  # heading in ``-help``
+    help: str  # one sentence
+    doc: str  # for the table in docs/settings.md, in Markdown
+    flag_default: str | None  # text, where the command's default differs from the field's
+    is_octal: bool  # permission bits: the flag is a text of octal digits
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A setting and the field that declares it."""
+
+    field: str
+    type: Any
+    default: Any
+    setting: Setting
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The only values there are; empty: others are possible, too."""
+        return get_args(self.type) if get_origin(self.type) is Literal else ()
+
+
+def setting(  # noqa: PLR0913 - a declaration
+    default: _T,
+    *,
+    flag: str,
+    group: str,
+    help: str,
+    doc: str = "",
+    flag_default: str | None = None,
+    is_octal: bool = False,
+) -> _T:
+    """Declare a dataclass's field as a setting; ``doc`` where there is more to say than ``help`` does."""
+    described = Setting(
+        flag=flag,
+        group=group,
+        help=help,
+        doc=doc or help[0].lower() + help[1:],
+        flag_default=flag_default,
+        is_octal=is_octal,
+    )
+    declaration: _T = field(default=default, metadata={_KEY: described})
+    return declaration
+
+
+def declared(settings: type[Any]) -> list[Declared]:
+    """Return the settings that a dataclass declares, in their order; fields that are none are left out."""
+    hints = get_type_hints(settings)
+    return [
+        Declared(each.name, hints[each.name], each.default, each.metadata[_KEY])
+        for each in fields(settings)
+        if _KEY in each.metadata
+    ]
+
+
+def check_words(settings: object) -> None:
+    """Raise ValueError, in words for the user, when a setting is none of the words that it may be."""
+    for each in declared(type(settings)):
+        words, value = each.words, getattr(settings, each.field)
+        if words and value not in words:
+            expected = f"{', '.join(words[:-1])} or {words[-1]}"
+            raise ValueError(f"{each.field} must be {expected}, not {value!r}")
