@@ -5,7 +5,7 @@ outside) and ``adapters`` (where they get it: files, SQLite, the kernel's locks)
 for each protocol), ``http1`` (the HTTP server of the command), ``assembly`` (how it is put together).
 """
 
-from tusd_py.assembly import UploadApp, create_app
+from tusd_py.application import UploadApp, create_app
 from tusd_py.errors import UploadRefused
 from tusd_py.model.upload import Upload
 from tusd_py.ports.hooks import HookReply

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.assembly import UploadApp, create_app, describe, open_backends
+from tusd_py.application import UploadApp, create_app, describe
+from tusd_py.assembly import open_backends
 from tusd_py.command import go_flags as flags
 from tusd_py.command.settings_flags import (
     SERVE_FLAGS,

@@ -1,0 +1,226 @@
+"""The ASGI application: Starlette around the fronts, with one route for each."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tusd_py import observe
+from tusd_py.adapters.hooks_callables import call
+from tusd_py.assembly import Backends, open_backends
+from tusd_py.errors import UploadNotFound
+from tusd_py.fronts.chunks.front import urls_of
+from tusd_py.fronts.chunks.problems import problem
+from tusd_py.fronts.chunks.routes import ApiFront
+from tusd_py.fronts.http.cors import Cors
+from tusd_py.fronts.http.shared import refusal, route_path
+from tusd_py.fronts.tus.grammar import VERSION
+from tusd_py.settings import Config
+
+_Answer = Callable[[Request, str], Awaitable[Response]]
+_Refuse = Callable[[Request, Exception], Response]
+#: On every answer; a browser must not guess another type for what somebody uploaded.
+_COMMON_HEADERS: Final = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
+
+
+class _Front(BaseRoute):
+    """All requests below the paths that one protocol knows.
+
+    Fronts find their endpoints themselves: a final slash is optional everywhere and never a redirect, and
+    what is no endpoint is refused in the protocol's own form.
+    """
+
+    def __init__(
+        self, app: UploadApp, path_of: Callable[[Scope], str | None], answer: _Answer, refuse: _Refuse
+    ) -> None:
+        self._app = app
+        self._path_of = path_of  # None: another front's
+        self._answer = answer
+        self._refuse = refuse
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Say whether the request is this front's."""
+        path = self._path_of(scope) if scope["type"] == "http" else None
+        return (Match.NONE, {}) if path is None else (Match.FULL, {"tusd_py.path": path})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it."""
+        response = await self._app.respond(Request(scope, receive), self._answer, self._refuse)
+        await response(scope, receive, send)
+
+
+class UploadApp(Starlette):
+    """The ASGI application. Made by ``create_app``.
+
+    As the outermost application it opens and closes its state with the server's lifespan. Mounted in
+    another one, which runs no lifespan of its mounts, it opens with the first request; for a clean end
+    (and an early start) the host runs ``lifespan`` inside its own.
+
+    Middleware and handlers of exceptions can be added as to any Starlette application.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self._cors = Cors(config)
+        self._opening = asyncio.Lock()
+        self._backends: Backends | None = None
+        self._sweeps: asyncio.Task[None] | None = None
+        super().__init__(
+            routes=[
+                _Front(self, self._api_path, self._answer_api, self._refuse_as_problem),
+                # Last, and all the rest: what nobody knows is refused as tus refuses.
+                _Front(self, route_path, self._answer_tus, _refuse_as_text),
+            ]
+        )
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return the router below what middleware was added.
+
+        Starlette would put two of its own around that, for exceptions. ``respond`` does their work without
+        what they make for each request (3 us, a tenth of a HEAD without its way through the network).
+        """
+        app: ASGIApp = self.router
+        for middleware in reversed(self.user_middleware):
+            app = middleware.cls(app, *middleware.args, **middleware.kwargs)
+        return app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the server's lifespan (ASGI 3)."""
+        if scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+            return
+        scope.setdefault("app", self)  # the application that mounts us stays the one that hooks see
+        if self.middleware_stack is None:
+            self.middleware_stack = self.build_middleware_stack()
+        await self.middleware_stack(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, app: object = None) -> AsyncIterator[None]:
+        """Open the state, and close it at the end: for the lifespan of an application that mounts us.
+
+        Raises:
+            OSError, sqlite3.Error, ValueError: The upload directory cannot be used.
+        """
+        await self._open()
+        try:
+            yield
+        finally:
+            await self._close()
+
+    async def _open(self) -> Backends:
+        async with self._opening:
+            if self._backends is None:
+                self._backends = await open_backends(self.config)
+                self._sweeps = asyncio.create_task(self._sweep_now_and_then(self._backends))
+        return self._backends
+
+    async def _close(self) -> None:
+        if self._sweeps is not None:
+            self._sweeps.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeps
+        if self._backends is not None:
+            await self._backends.close()
+        self._backends = self._sweeps = None
+
+    async def _sweep_now_and_then(self, backends: Backends) -> None:
+        step: Callable[[], Awaitable[object]] = backends.recover
+        while True:
+            try:
+                await step()
+            except Exception:  # this one failed; the next may do better, and the server goes on
+                observe.LOGGER.exception("SweepFailed")
+            if step == backends.sweep:
+                if not self.config.sweep_interval_s:
+                    return
+                await asyncio.sleep(self.config.sweep_interval_s)
+            step = backends.sweep
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        # Not Starlette's: the operator is told what is wrong with the directory in one line, without a stack.
+        await receive()
+        try:
+            await self._open()
+        except Exception as error:
+            await send({"type": "lifespan.startup.failed", "message": describe(error)})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def respond(self, request: Request, answer: _Answer, refuse: _Refuse) -> Response:
+        """Return the answer of a front, or its refusal, with the headers that all answers have."""
+        cors: dict[str, str] = {}
+        try:
+            cors = self._cors.headers(request)
+            response = await self._admitted(request, answer)
+        except Exception as error:  # refusals, and faults: the client is told which
+            response = await self._handled(request, error) or refuse(request, error)
+        response.raw_headers += _COMMON_HEADERS
+        for name, value in cors.items():
+            response.headers[name] = value
+        return response
+
+    async def _admitted(self, request: Request, answer: _Answer) -> Response:
+        path: str = request.scope["tusd_py.path"]
+        # A preflight carries no credentials, so nothing may refuse it first.
+        if request.method != "OPTIONS":
+            if not (self._is_below_base(path) or answer == self._answer_api):
+                raise UploadNotFound
+            if self.config.on_incoming_request is not None:
+                await call(self.config.on_incoming_request, request)
+        return await answer(request, path)
+
+    async def _handled(self, request: Request, error: Exception) -> Response | None:
+        """Return the answer of a handler of exceptions that somebody added; None: there is none."""
+        for kind in type(error).__mro__:
+            if kind in self.exception_handlers:
+                handled: Any = await call(self.exception_handlers[kind], request, error)
+                return handled if isinstance(handled, Response) else None
+        return None
+
+    def _api_path(self, scope: Scope) -> str | None:
+        return ApiFront.path_below(route_path(scope), self.config)
+
+    def _is_below_base(self, path: str) -> bool:
+        return (path + "/").startswith(self.config.base_path)
+
+    async def _answer_api(self, request: Request, path: str) -> Response:
+        return await (self._backends or await self._open()).api.answer(request, path)
+
+    async def _answer_tus(self, request: Request, path: str) -> Response:
+        backends = self._backends or await self._open()
+        upload_id = path.removeprefix(self.config.base_path.rstrip("/")).strip("/")
+        return await backends.tus.answer(request, upload_id)
+
+    def _refuse_as_problem(self, request: Request, error: Exception) -> Response:
+        return problem(error, request, urls_of(request, self.config))
+
+
+def _refuse_as_text(request: Request, error: Exception) -> Response:
+    return refusal(error, is_head=request.method == "HEAD")
+
+
+def describe(error: Exception) -> str:
+    """Say in one line, to the operator, why the state cannot be opened."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.strerror(error.errno or 0)}: {error.filename}"
+    return str(error)
+
+
+def create_app(config: Config | None = None) -> UploadApp:
+    """Return an ASGI application that serves uploads; mountable under any path.
+
+    Nothing is opened before the lifespan starts or the first request comes.
+    """
+    return UploadApp(config or Config())
