@@ -72,7 +72,8 @@ async def new_session(ranges: RangeCatalog, size: int) -> str:
         expires_at=now + _WEEK_S,
         prefix=0,
     )
-    return await ranges.insert_session(upload, expected_sha256=None, key=None, durable=True)
+    await ranges.insert_session(upload, expected_sha256=None, key=None, durable=True)
+    return upload.id
 
 
 async def put_chunk(ranges: RangeCatalog, upload_id: str, number: int) -> float:

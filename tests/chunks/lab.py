@@ -43,6 +43,7 @@ class Service:
     def __init__(self, directory: Path, *flags: str, preexec: Any = None) -> None:
         self.directory = directory
         self.flags = flags
+        self.module = ["tusd_py"]  # and its first words: what is started
         self.url = ""
         self._port = 0
         self._preexec = preexec
@@ -65,7 +66,7 @@ class Service:
 
     def start(self) -> Service:
         before = len(self.output())
-        argv = [sys.executable, "-m", "tusd_py", "-host", "127.0.0.1", "-port", str(self._port)]
+        argv = [sys.executable, "-m", *self.module, "-host", "127.0.0.1", "-port", str(self._port)]
         with self._log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*argv, "-upload-dir", str(self.directory), *self.flags],

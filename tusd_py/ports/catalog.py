@@ -78,10 +78,10 @@ class Catalog(Protocol):
         """
 
     async def is_leftover(self, name: str) -> bool:
-        """Whether an upload of that id was given up and its files may still be there."""
+        """Whether an upload of that id was given up, or is not made yet, and its files may be there."""
 
-    async def add_leftover(self, name: str) -> None:
-        """Say that a data file belongs to no upload any more, and goes once nothing refers to it."""
+    async def add_leftover(self, name: str, *, durable: bool = False) -> None:
+        """Say that a data file belongs to no upload, or not yet, and goes once nothing refers to it."""
 
     async def removable(self) -> list[str]:
         """Return the leftovers whose data file nothing refers to."""

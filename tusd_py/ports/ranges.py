@@ -69,8 +69,8 @@ class RangeCatalog(Protocol):
 
     async def insert_session(
         self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
-    ) -> str:
-        """Add an upload that is kept as ranges. Returns its id, or the id that ``key`` made before."""
+    ) -> None:
+        """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more."""
 
     async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
         """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""

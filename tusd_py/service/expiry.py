@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tusd_py import observe
@@ -76,7 +76,10 @@ class Sweeper:
             if upload is not None:
                 due = swept.forgotten if upload.state is UploadState.EXPIRED else swept.expired
                 due.append(upload_id)
-        swept.removed = await self._core.catalog.removable()
+        for name in await self._core.catalog.removable():
+            async with self._abandoned(name) as is_abandoned:
+                if is_abandoned:
+                    swept.removed.append(name)
         swept.finished = [upload.id async for upload in self._full()]
         return swept
 
@@ -110,8 +113,16 @@ class Sweeper:
     async def _remove_leftovers(self, swept: Swept) -> None:
         for name in await self._core.catalog.removable():
             with _logged("LeftoverNotRemoved", name):
-                await self._core.remove(name)
-                swept.removed.append(name)
+                async with self._abandoned(name) as is_abandoned:
+                    if is_abandoned:
+                        await self._core.remove(name)
+                        swept.removed.append(name)
+
+    @asynccontextmanager
+    async def _abandoned(self, name: str) -> AsyncIterator[bool]:
+        """Say, and keep it so, whether a leftover is nobody's: one who makes an upload holds its lock."""
+        async with self._core.locker.hold_if_free(name) as is_held:
+            yield is_held and await self._core.catalog.is_leftover(name)
 
     async def _remove_unfinished_exports(self) -> None:
         core, now = self._core, self._core.clock()

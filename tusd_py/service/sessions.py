@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +12,7 @@ from tusd_py import observe
 from tusd_py.errors import UploadExpired, UploadNotFound
 from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
 from tusd_py.errors.commits import UploadConsumed
+from tusd_py.model.body import StopSignal
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
@@ -30,6 +32,11 @@ class WantedSession:
     sha256: str | None = None
     metadata: Mapping[str, bytes]
     key: str | None = None
+
+
+def _key_lock(caller: Caller, key: str) -> str:
+    """Return the name of a key's lock. No upload can have it as its id."""
+    return ".key-" + hashlib.sha256(f"{caller.user or ''}\0{key}".encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,38 +115,57 @@ class Sessions:
         Raises:
             MaxSizeExceeded, NoSpace, StorageFull, or whatever a hook raises: nothing is left behind.
             InvalidField: The key was used for an upload of another size or sha256.
+            UploadLocked: Another request with the key takes its time.
         """
-        core = self._core
-        if wanted.key is not None:
-            if len(wanted.key) < _KEY_LENGTH:
-                raise InvalidField("Idempotency-Key", f"must have at least {_KEY_LENGTH} characters")
-            found = await core.ranges.find_key(caller.user, wanted.key)
+        if wanted.key is None:
+            return await self._make(wanted, caller), True
+        if len(wanted.key) < _KEY_LENGTH:
+            raise InvalidField("Idempotency-Key", f"must have at least {_KEY_LENGTH} characters")
+        # One at a time: the same request again, while the first is at it, would need the space twice.
+        timeout_s = self._core.config.acquire_lock_timeout_s
+        async with self._core.locker.hold(_key_lock(caller, wanted.key), StopSignal(), timeout_s=timeout_s):
+            found = await self._core.ranges.find_key(caller.user, wanted.key)
             if found is not None:
-                return await self._made_before(found, wanted, caller), False
+                upload = await self._made_before(found, wanted, caller)
+                if not await self._given_up_without_file(upload):
+                    return upload, False
+            return await self._make(wanted, caller), True
+
+    async def _make(self, wanted: WantedSession, caller: Caller) -> Upload:
+        """Make a session; its row comes last, so whoever finds it finds its file and its space, too.
+
+        Until then its files are a leftover's: should we die, the sweep removes them. As long as we live the
+        lock keeps it away.
+        """
+        core, is_durable = self._core, self._core.config.durability == "patch"
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self._uploads.admit(asked, caller)
         with full_medium_refused():
-            async with core.given_up_on_error(upload):
-                made_id = await core.ranges.insert_session(
-                    upload,
-                    expected_sha256=wanted.sha256,
-                    key=wanted.key,
-                    durable=core.config.durability == "patch",
+            async with (
+                core.locker.hold(upload.id, StopSignal(), timeout_s=0),
+                core.given_up_on_error(upload),
+            ):
+                await core.catalog.add_leftover(upload.id, durable=is_durable)
+                await core.store.allocate(
+                    upload.id, wanted.size, how=core.config.preallocate, min_free=core.config.min_free_bytes
                 )
-                if made_id == upload.id:
-                    await core.store.export(upload)
-                    await core.store.allocate(
-                        upload.id,
-                        wanted.size,
-                        how=core.config.preallocate,
-                        min_free=core.config.min_free_bytes,
-                    )
-                    if core.config.durability == "patch":
-                        await core.store.sync(upload.id)
-        if made_id != upload.id:
-            return await self._made_before(made_id, wanted, caller), False
+                await core.store.export(upload)
+                if is_durable:
+                    await core.store.sync(upload.id)
+                await core.ranges.insert_session(
+                    upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
+                )
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
-        return upload, True
+        return upload
+
+    async def _given_up_without_file(self, upload: Upload) -> bool:
+        """Give up an open session whose file is gone, which nobody could send to; whether it was one."""
+        core = self._core
+        if upload.state is not UploadState.OPEN or await core.store.size(upload.id) is not None:
+            return False
+        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+            await core.give_up(upload)
+        return True
 
     async def _made_before(self, upload_id: str, wanted: WantedSession, caller: Caller) -> Upload:
         try:

@@ -169,8 +169,8 @@ class SqliteCatalog(Catalog):
     async def is_leftover(self, name: str) -> bool:
         return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
 
-    async def add_leftover(self, name: str) -> None:
-        await self._writer.put(_ADD_LEFTOVER, (name,))
+    async def add_leftover(self, name: str, *, durable: bool = False) -> None:
+        await self._writer.put(_ADD_LEFTOVER, (name,), durable=durable)
 
     async def removable(self) -> list[str]:
         rows = await self._rows_in_thread(f"SELECT name FROM leftovers WHERE {_UNREFERENCED}")  # noqa: S608

@@ -44,12 +44,9 @@ class SqliteRanges(RangeCatalog):
 
     async def insert_session(
         self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
-    ) -> str:
-        def job(connection: sqlite3.Connection) -> str:
+    ) -> None:
+        def job(connection: sqlite3.Connection) -> None:
             if key is not None:
-                found = _find_key(connection, upload.user, key)
-                if found is not None:
-                    return found
                 connection.execute(
                     "INSERT INTO idempotency_keys VALUES (?, ?, ?)", (upload.user or "", key, upload.id)
                 )
@@ -58,9 +55,9 @@ class SqliteRanges(RangeCatalog):
                 "INSERT INTO sessions (upload_id, expected_sha256) VALUES (?, ?)",
                 (upload.id, expected_sha256),
             )
-            return upload.id
+            connection.execute("DELETE FROM leftovers WHERE name = ?", (upload.id,))
 
-        return await self._writer.run(job, durable=durable)
+        await self._writer.run(job, durable=durable)
 
     async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
@@ -227,7 +224,9 @@ class SqliteRanges(RangeCatalog):
         return [upload_id for (upload_id,) in rows]
 
     async def find_key(self, user: str | None, key: str) -> str | None:
-        return _find_key(self._reader, user, key)
+        sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
+        row = self._reader.execute(sql, (user or "", key)).fetchone()
+        return None if row is None else str(row[0])
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
         listing = uploads_listing(wanted)
@@ -238,9 +237,3 @@ class SqliteRanges(RangeCatalog):
             return count, [upload_of(row) for row in rows]
 
         return await self._lister.run(job)
-
-
-def _find_key(connection: sqlite3.Connection, user: str | None, key: str) -> str | None:
-    sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
-    row = connection.execute(sql, (user or "", key)).fetchone()
-    return None if row is None else str(row[0])

@@ -218,6 +218,7 @@ class FileStore(DataStore):
         # This order: what is left by a crash in between must not look like a sequential upload.
         _unlink(f"{self._path(name)}.info")
         _unlink(ranged_export(self._directory, name))
+        _unlink(temporary_export(self._directory, name))
 
     def open(self, name: str) -> RawIOBase:
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
