@@ -1,5 +1,6 @@
 """SIGTERM, a second SIGTERM, and starts that cannot succeed."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -43,6 +44,26 @@ def test_sigterm_during_a_patch_keeps_the_bytes(serve: Serve, flags: tuple[str, 
         assert tus.offset(url) == HALF
         tus.finish(url, data)
         assert tus.get(url).content == data
+
+
+@WORKERS
+def test_sighup_ends_nothing(serve: Serve, flags: tuple[str, ...]) -> None:
+    """A closed terminal and a log rotation send it: to the process, and to each worker of its group."""
+    server = serve(*flags)
+    data = payload(SIZE, seed=71)
+    with Tus(server.url) as tus:
+        url = tus.create(SIZE)
+        with Wire(server.host_port) as wire:
+            wire.begin_patch(url, 0, SIZE)
+            wire.send(data[:HALF])
+            wait_until(HALF, server.upload_dir / id_of(url))
+            os.killpg(server.pid, signal.SIGHUP)
+            wire.send(data[HALF:])
+            reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 204
+        assert tus.get(url).content == data
+        assert server.stop() == 0
 
 
 @WORKERS

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import signal
+import threading
 from collections.abc import Callable
 
 from . import listening, workers
@@ -20,7 +22,7 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
 
     ``app_factory`` is called once in every worker, before its event loop exists. On the signal the server
     stops listening, running bodies end with ``Ended.SHUTDOWN``, and it waits for the answers at most
-    ``shutdown_timeout_s`` seconds. A second signal ends the process at once with status 1.
+    ``shutdown_timeout_s`` seconds. A second signal ends the process at once with status 1. SIGHUP is ignored.
 
     Raises:
         CannotListen: The address or the certificate cannot be used.
@@ -28,6 +30,7 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
     """
     listening.check_certificate(settings)
     _allow_many_connections()
+    _ignore_hang_up()
     sockets = listening.bind(settings)
     try:
         if settings.worker_count > 1:
@@ -38,6 +41,12 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
         return 0
     finally:
         listening.close(sockets, settings.unix_socket)
+
+
+def _ignore_hang_up() -> None:
+    """Let SIGHUP end nothing: a closed terminal and a log rotation send it. Workers inherit that."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _allow_many_connections() -> None:
