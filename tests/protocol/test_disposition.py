@@ -98,7 +98,10 @@ INLINE = {
 }
 
 
-@pytest.mark.parametrize("declared", [*sorted(INLINE), "IMAGE/PNG", "text/plain ;charset=utf-8"])
+@pytest.mark.parametrize(
+    "declared",
+    [*sorted(INLINE), "IMAGE/PNG", "text/plain ;charset=utf-8", 'text/plain; CHARSET="US-ASCII"; x=y'],
+)
 def test_harmless_types_are_inline(declared: str) -> None:
     assert content_disposition(declared.encode(), None) == "inline"
 
@@ -117,6 +120,10 @@ def test_no_other_type_is_inline() -> None:
         b"application/pdf",
         b"text/plain\r\n",
         b"text/plain, text/html",
+        b"text/plain;charset=utf-7",
+        b'text/plain; x=y; Charset="UTF-7"',
+        b"text/plain;charset=iso-2022-jp",
+        b'text/plain;charset="utf-8\\" "',
     ],
 )
 def test_other_types_are_saved(declared: bytes | None) -> None:

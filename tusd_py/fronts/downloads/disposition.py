@@ -23,12 +23,14 @@ INLINE_TYPES: Final = frozenset(
     }
 )
 
+_INLINE_CHARSETS: Final = frozenset({"utf-8", "us-ascii", "ascii"})
+
 _TYPE_BYTES: Final = 200
 _NAME_BYTES: Final = 255  # what common file systems allow for one name
 
 _WORD: Final = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110's token
 _QUOTED: Final = r'"(?:[\t \x21\x23-\x5b\x5d-\x7e]|\\[\t \x21-\x7e])*+"'
-_PARAMETER: Final = rf"({_WORD})=(?:{_WORD}|{_QUOTED})"
+_PARAMETER: Final = rf"({_WORD})=({_WORD}|{_QUOTED})"
 # Possessive, or a hostile "; ; ; ; !" would be tried in exponentially many ways.
 _MEDIA_TYPE: Final = re.compile(rf"{_WORD}/{_WORD}((?:[ \t]*+;[ \t]*+(?:{_PARAMETER})?+)*+)")
 _ONE_PARAMETER: Final = re.compile(rf";[ \t]*+{_PARAMETER}")
@@ -61,23 +63,36 @@ def _media_type(filetype: bytes | None) -> str | None:
     # "text/plain; " is well-formed, yet a field value must not end in a blank.
     if found is None or text != text.strip(" \t"):
         return None
-    names = [name.lower() for name in _ONE_PARAMETER.findall(found[1])]
+    names = [name.lower() for name, _ in _ONE_PARAMETER.findall(found[1])]
     # Two values for one name: the reader behind us may believe the other one.
     return text if len(set(names)) == len(names) else None
+
+
+def _is_inline(media_type: str) -> bool:
+    """Whether a browser may show what is of a well-formed media type.
+
+    In UTF-7 and its like harmless characters are markup.
+    """
+    kind, _, parameters = media_type.partition(";")
+    charsets = [
+        value.strip('"').lower()
+        for name, value in _ONE_PARAMETER.findall(f";{parameters}")
+        if name.lower() == "charset"
+    ]
+    return kind.rstrip(" \t").lower() in INLINE_TYPES and set(charsets) <= _INLINE_CHARSETS
 
 
 def content_disposition(filetype: bytes | None, filename: bytes | None) -> str:
     """Return the whole field value: ``inline`` or ``attachment``, and the name to save under.
 
-    ``inline`` only for the types in ``INLINE_TYPES``. The name is the last path component,
+    ``inline`` only for the types in ``INLINE_TYPES``, in UTF-8 or ASCII. The name is the last path component,
     at most 255 bytes, without control characters; leading dots become underscores so that
     nothing is hidden. It is given as ``filename`` in ASCII, and in ``filename*`` as well
     where that cannot say it; without a usable name there is neither.
 
     Spec: RFC 6266, Grammar and Disposition Parameter: 'Filename'; RFC 8187 for ``filename*``.
     """
-    media_type = content_type(filetype).partition(";")[0].rstrip(" \t").lower()
-    kind = "inline" if media_type in INLINE_TYPES else "attachment"
+    kind = "inline" if _is_inline(content_type(filetype)) else "attachment"
     name = _safe_name(filename or b"")
     if not name:
         return kind
