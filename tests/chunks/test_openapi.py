@@ -43,3 +43,17 @@ def test_every_path_of_the_api_is_described(server: Service) -> None:
 def test_the_description_knows_the_prefix(serve: Callable[..., Service]) -> None:
     document = serve("-api-prefix", "/pulp/api/v3").api().http.get("/pulp/api/v3/openapi.json").json()
     assert document["servers"] == [{"url": "/pulp/api/v3"}]
+
+
+def test_no_limit_is_described_that_the_server_does_not_have(server: Service) -> None:
+    """What a generated client would refuse to send is taken."""
+    wanted = {"filename": "two words, ümlaut.txt", "metadata": {f"key{n}" * 20: "v" * 200 for n in range(11)}}
+    api = server.api()
+    document = api.http.get("/openapi.json").json()
+    body = document["paths"]["/uploads/"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    described = body["properties"]
+    assert described["filename"].keys() == {"type", "maxLength", "description"}
+    assert described["metadata"].keys() == {"type", "propertyNames", "additionalProperties", "description"}
+    assert described["metadata"]["additionalProperties"] == {"type": "string"}
+    made = api.create(1, **wanted)
+    assert made["metadata"] == {**wanted["metadata"], "filename": wanted["filename"]}  # type: ignore[dict-item]

@@ -26,7 +26,7 @@ class DataStore(Protocol):
     An upload's own data file has its id as name. The size of that file is the authority on how many
     bytes a sequential upload holds. The caller holds the upload's lock for everything that changes it
     and has checked every limit, so a store never decides whether bytes are wanted. Names are ids
-    that passed ``is_upload_id``.
+    that passed ``is_upload_id``, or those of the service's own files below ``.tusd-py/``.
 
     Every method may raise OSError when the medium fails.
     """

@@ -73,13 +73,13 @@ def _fields(properties: dict[str, Any], *, required: list[str]) -> dict[str, Any
 
 
 def _uploads() -> dict[str, Any]:
-    text = {"type": "string", "maxLength": 1024, "pattern": "^[!-~]*$"}
+    text = {"type": "string", "maxLength": 1024, "description": "Printable characters"}
     wanted = {"size": _SIZE, "sha256": _SHA256, "filename": text, "content_type": text}
     wanted["metadata"] = {
         "type": "object",
-        "propertyNames": {"pattern": "^[!-+\\--~]{1,50}$"},
-        "additionalProperties": {"type": "string", "maxLength": 100},
-        "maxProperties": 10,
+        "propertyNames": {"pattern": "^[!-+\\--~]+$"},
+        "additionalProperties": {"type": "string"},
+        "description": "As large in all as Upload-Metadata may be",
     }
     kinds = [kind.value for kind in UploadKind]
     filters = [
