@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, cast
 
 from tusd_py.errors.chunks import NoSpace
 from tusd_py.settings import Preallocate
@@ -21,19 +23,42 @@ def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
     if how == "full" or min_free:
         free = os.fstatvfs(fd)
         available = free.f_bavail * free.f_frsize
-        if size > available - min_free:
+        # A file system without blocks at all does not say how much room it has.
+        if free.f_blocks and size > available - min_free:
             raise NoSpace(required=size + min_free, available=available)
     if size == 0 or how == "none":
         return
-    if how == "full" and hasattr(os, "posix_fallocate"):
-        try:
-            os.posix_fallocate(fd, 0, size)
-        except OSError as error:
-            if error.errno not in _UNSUPPORTED:
-                raise
-        else:
-            return
-    os.ftruncate(fd, size)
+    if how != "full" or not _fallocated(fd, size):
+        os.ftruncate(fd, size)
+
+
+def _find_fallocate() -> Callable[[int, int, int, int], int] | None:
+    """Return the system call; None: there is none here.
+
+    Not ``os.posix_fallocate``: where the file system cannot reserve, the C library writes to each block.
+    """
+    try:
+        fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    except (AttributeError, OSError):
+        return None
+    fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
+    return cast("Callable[[int, int, int, int], int]", fallocate)
+
+
+_FALLOCATE: Final = _find_fallocate()
+
+
+def _fallocated(fd: int, size: int) -> bool:
+    """Reserve the blocks of a file; False where that cannot be done. Raises OSError."""
+    if _FALLOCATE is None:
+        return False
+    while _FALLOCATE(fd, 0, 0, size) != 0:
+        code = ctypes.get_errno()
+        if code in _UNSUPPORTED:
+            return False
+        if code != errno.EINTR:
+            raise OSError(code, os.strerror(code))
+    return True
 
 
 def link(path: str, new_path: str) -> None:
