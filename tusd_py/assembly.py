@@ -43,18 +43,14 @@ _COMMON_HEADERS = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-optio
 class Backends:
     """What is open while the application runs. Made by ``open_backends``."""
 
-    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker, worker: str) -> None:
-        self.catalog = catalog
-        self.locker = locker
-        self._stack = AsyncExitStack()
-        is_synced = config.durability != "none"
-        store = FileStore(config.upload_dir, file_mode=config.file_mode, writes_back=is_synced)
+    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker, store: FileStore) -> None:
+        self._opened = AsyncExitStack()
         ranges = SqliteRanges(catalog)
         exports = ArtifactExports(config.upload_dir / STATE_FOLDER / "exports")
         artifacts = SqliteArtifacts(catalog, exports)
         self.core = Core(config, catalog, store, locker, CallableHooks(config), ranges, artifacts)
         self.sweeper = Sweeper(self.core)
-        self.liveness = Liveness(locker, ranges, worker)
+        self.liveness = Liveness(locker, ranges, new_worker_name())
         appender = Appender(self.core, RangedAppend(self.core, self.liveness))
         uploads = Uploads(self.core, appender)
         reading = Reading(self.core, uploads)
@@ -69,9 +65,9 @@ class Backends:
             ArtifactsFront(config, sessions, self.commits, self.artifacts, downloads),
         )
 
-    async def open(self) -> None:
-        """Say that this worker lives: the others leave what it claims alone."""
-        await self._stack.enter_async_context(self.locker.hold_if_free(self.liveness.worker))
+    def keep(self, opened: AsyncExitStack) -> None:
+        """Close at the end what was opened for this."""
+        self._opened = opened.pop_all()
 
     async def recover(self) -> None:
         """Finish or undo what dead processes left; done once at the start."""
@@ -86,12 +82,8 @@ class Backends:
         return await self.sweeper.sweep()
 
     async def close(self) -> None:
-        """Finish what waits and let go of everything."""
-        await self.commits.close()
-        await self._stack.aclose()
-        self.locker.close()
-        await self.catalog.close()
-        self.core.store.close()
+        """Finish what waits and let go of everything, in reverse of the order in which it was opened."""
+        await self._opened.aclose()
 
 
 async def open_backends(config: Config) -> Backends:
@@ -104,16 +96,21 @@ async def open_backends(config: Config) -> Backends:
     config.upload_dir.mkdir(parents=True, exist_ok=True, mode=config.dir_mode)
     state.mkdir(exist_ok=True, mode=config.dir_mode)
     (config.upload_dir / FOLDER).mkdir(exist_ok=True, mode=config.dir_mode)
-    catalog = await open_catalog(state / "catalog.sqlite3")
-    try:
+    async with AsyncExitStack() as opened:  # whatever fails closes what was opened before it
+        is_synced = config.durability != "none"
+        store = FileStore(config.upload_dir, file_mode=config.file_mode, writes_back=is_synced)
+        opened.callback(store.close)
+        catalog = await open_catalog(state / "catalog.sqlite3")
+        opened.push_async_callback(catalog.close)
         locker = FileLocker(state)
+        opened.callback(locker.close)
         locker.open()
-    except BaseException:
-        await catalog.close()
-        raise
-    backends = Backends(config, catalog, locker, new_worker_name())
-    await backends.open()
-    if catalog.is_new:
-        await adopt_all(backends.core)
-        await adopt_artifacts(backends.core)
+        backends = Backends(config, catalog, locker, store)
+        # While this is held the worker lives, and the others leave what it claims alone.
+        await opened.enter_async_context(locker.hold_if_free(backends.liveness.worker))
+        opened.push_async_callback(backends.commits.close)
+        if catalog.is_new:
+            await adopt_all(backends.core)
+            await adopt_artifacts(backends.core)
+        backends.keep(opened)
     return backends

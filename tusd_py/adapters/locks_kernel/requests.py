@@ -23,6 +23,8 @@ class Inbox:
     def __init__(self, folder: Path, asked: Callable[[str], None]) -> None:
         self._folder = folder
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
+        # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
+        self._hidden = folder / f".{self._path.name}"
         self._asked = asked
         self._fd: int | None = None
         self._rest = b""
@@ -30,12 +32,10 @@ class Inbox:
     def open(self) -> None:
         """Make the pipe and listen."""
         self._folder.mkdir(exist_ok=True)
-        # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
-        hidden = self._folder / f".{self._path.name}"
-        os.mkfifo(hidden, 0o660)
+        os.mkfifo(self._hidden, 0o660)
         # Open for writing as well: with a writer of its own the pipe never reports its end.
-        self._fd = os.open(hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        hidden.rename(self._path)
+        self._fd = os.open(self._hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        self._hidden.rename(self._path)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
 
     def close(self) -> None:
@@ -45,7 +45,9 @@ class Inbox:
                 asyncio.get_running_loop().remove_reader(self._fd)
             os.close(self._fd)
             self._fd = None
-        self._path.unlink(missing_ok=True)
+        for path in (self._path, self._hidden):
+            with suppress(OSError):
+                path.unlink()
 
     def ask_others(self, upload_id: str) -> None:
         """Ask every other process to stop writing to the upload; processes that died are tidied away."""

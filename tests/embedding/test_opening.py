@@ -1,0 +1,99 @@
+"""The state in an upload directory cannot be opened: what was opened until then is closed."""
+
+import asyncio
+import json
+import os
+import resource
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fronts.lab import until
+from tusd_py.assembly import open_backends
+from tusd_py.errors import StorageFull
+from tusd_py.settings import Config
+
+pytestmark = pytest.mark.anyio
+
+
+def descriptors() -> set[int]:
+    """The open descriptors of this process, but for the one that this takes."""
+    return {int(name) for name in os.listdir("/dev/fd") if os.path.exists(f"/dev/fd/{name}")}
+
+
+def pipes(directory: Path) -> list[Path]:
+    return [path for path in directory.rglob("*") if stat.S_ISFIFO(path.lstat().st_mode)]
+
+
+@contextmanager
+def limited(what: int, soft: int) -> Iterator[None]:
+    """Limit this process for a while."""
+    before = resource.getrlimit(what)
+    resource.setrlimit(what, (soft, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(what, before)
+
+
+def left_by_tusd(directory: Path, name: str, metadata: int) -> None:
+    """Write an upload with many bytes of metadata, as tusd leaves one."""
+    info = {"ID": name, "Size": 5, "MetaData": {"note": "x" * metadata}}
+    (directory / name).write_bytes(b"hello")
+    (directory / f"{name}.info").write_text(json.dumps(info))
+
+
+async def test_the_locks_cannot_be_opened(tmp_path: Path) -> None:
+    (tmp_path / ".tusd-py").mkdir()
+    (tmp_path / ".tusd-py/workers").write_bytes(b"no folder")
+    before = descriptors()
+    with pytest.raises(FileExistsError) as failed:
+        await open_backends(Config(upload_dir=tmp_path))
+    assert descriptors() == before, failed  # kept alive: nothing is left to the collection
+    assert pipes(tmp_path) == []
+
+
+async def test_the_disk_is_full_while_a_directory_is_adopted(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        left_by_tusd(tmp_path, name, 900_000)
+    before = descriptors()
+    with limited(resource.RLIMIT_FSIZE, 1 << 20), pytest.raises(StorageFull) as failed:
+        await open_backends(Config(upload_dir=tmp_path))
+    assert descriptors() == before, failed
+    assert pipes(tmp_path) == []
+
+
+async def test_opening_is_broken_off(tmp_path: Path) -> None:
+    """The host ends while a large directory is adopted."""
+    for number in range(2000):
+        left_by_tusd(tmp_path, f"u{number}", 10)
+    before = descriptors()
+    opening = asyncio.create_task(open_backends(Config(upload_dir=tmp_path)))
+    await until(lambda: bool(pipes(tmp_path / ".tusd-py")))
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError) as failed:
+        await opening
+    assert descriptors() == before, failed
+    assert pipes(tmp_path) == []
+
+
+async def test_no_descriptor_is_left_for_the_pipe(tmp_path: Path) -> None:
+    """Whatever the limit is, either all is open or nothing is."""
+    await (await open_backends(Config(upload_dir=tmp_path))).close()
+    before = descriptors()
+    first = max(before) + 1
+    failures = 0
+    for limit in range(first, first + 40):
+        with limited(resource.RLIMIT_NOFILE, limit):
+            try:
+                backends = await open_backends(Config(upload_dir=tmp_path))
+            except Exception:
+                failures += 1
+            else:
+                await backends.close()
+        assert descriptors() == before
+        assert pipes(tmp_path) == []
+    assert 0 < failures < 40
