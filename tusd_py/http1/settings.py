@@ -74,7 +74,7 @@ class ServerSettings:
         flag="shutdown-timeout",
         group="Time-outs",
         help="Time for running requests after SIGTERM or SIGINT",
-        doc="time for running requests after SIGTERM or SIGINT; a second signal ends at once",
+        doc="time for running requests after SIGTERM or SIGINT; a second signal ends at once. SIGHUP is ignored",
     )
     access_log: bool = setting(
         False,  # one line for each response to the logger "tusd_py.access"
