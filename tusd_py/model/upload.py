@@ -61,30 +61,32 @@ class UploadState(StrEnum):
 
 
 class UploadEvent(StrEnum):
-    """What can happen to an upload."""
+    """What changes an upload's state. It can be given up in each of them; that is no state but its end."""
 
-    APPEND = "append"
-    FINISH = "finish"
     COMMIT = "commit"
     REOPEN = "reopen"  # a commit failed, or its process died
-    TERMINATE = "terminate"
+    FINISH = "finish"
     EXPIRE = "expire"
-    FORGET = "forget"  # the tombstone goes, too
 
 
-#: Every legal move; a pair that is not here is refused. None: the upload is gone without a trace.
-MOVES: Final[Mapping[tuple[UploadState, UploadEvent], UploadState | None]] = {
-    (UploadState.OPEN, UploadEvent.APPEND): UploadState.OPEN,
-    (UploadState.OPEN, UploadEvent.FINISH): UploadState.COMPLETE,
-    (UploadState.OPEN, UploadEvent.COMMIT): UploadState.COMMITTING,
-    (UploadState.COMMITTING, UploadEvent.FINISH): UploadState.COMPLETE,
-    (UploadState.COMMITTING, UploadEvent.REOPEN): UploadState.OPEN,
-    (UploadState.OPEN, UploadEvent.TERMINATE): None,
-    (UploadState.OPEN, UploadEvent.EXPIRE): UploadState.EXPIRED,
-    (UploadState.COMPLETE, UploadEvent.TERMINATE): None,
-    # Only where a setting says so: tus 1.0.0, Expiration, speaks of unfinished uploads.
-    (UploadState.COMPLETE, UploadEvent.EXPIRE): UploadState.EXPIRED,
-    (UploadState.EXPIRED, UploadEvent.FORGET): None,
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A change of state: the states in which it is legal, and the one that it leads to."""
+
+    before: tuple[UploadState, ...]
+    after: UploadState
+
+
+#: Every move there is. Catalogs make no other: where it is not legal, an event changes no state.
+MOVES: Final[Mapping[UploadEvent, Move]] = {
+    UploadEvent.COMMIT: Move((UploadState.OPEN,), UploadState.COMMITTING),
+    UploadEvent.REOPEN: Move((UploadState.COMMITTING,), UploadState.OPEN),
+    UploadEvent.FINISH: Move((UploadState.OPEN, UploadState.COMMITTING), UploadState.COMPLETE),
+    # A commit holds the upload's lock, and so does the sweep: only one whose process died expires. What is
+    # complete expires only where a setting says so: tus 1.0.0, Expiration, speaks of unfinished uploads.
+    UploadEvent.EXPIRE: Move(
+        (UploadState.OPEN, UploadState.COMMITTING, UploadState.COMPLETE), UploadState.EXPIRED
+    ),
 }
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tusd_py import observe
-from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadState
+from tusd_py.model.upload import Upload, UploadState
 from tusd_py.service.core import Core
 
 _BATCH = 200
@@ -102,7 +102,7 @@ class Sweeper:
             now = core.clock()
             if upload is None or upload.expires_at is None or upload.expires_at > now:
                 return
-            if (upload.state, UploadEvent.FORGET) in MOVES:
+            if upload.state is UploadState.EXPIRED:
                 await core.give_up(upload)
                 swept.forgotten.append(upload_id)
                 return

@@ -15,6 +15,8 @@ from tusd_py.adapters.catalog_sqlite.lister import Lister
 from tusd_py.adapters.catalog_sqlite.rows import (
     CHUNK_COLUMNS,
     COLUMNS,
+    after,
+    before,
     chunk_of,
     chunk_row,
     marks,
@@ -24,18 +26,23 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 from tusd_py.adapters.catalog_sqlite.schema import migrate
 from tusd_py.adapters.catalog_sqlite.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
-from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
+from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
 from tusd_py.ports.catalog import Catalog
 
 _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
 _INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
 _INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) VALUES ({marks(6)})"  # noqa: S608
 _SET_UNVERIFIED: Final = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
-_RENEW: Final = "UPDATE uploads SET expires_at = ? WHERE id = ? AND state IN ('open', 'committing')"
-_COMPLETE: Final = """
-    UPDATE uploads SET state = 'complete', unverified_from = NULL, completed_at = ?, expires_at = ?
-    WHERE id = ? AND state IN ('open', 'committing')
-"""
+_UNFINISHED: Final = before(UploadEvent.FINISH)
+_RENEW: Final = f"UPDATE uploads SET expires_at = ? WHERE id = ? AND {_UNFINISHED}"  # noqa: S608
+_COMPLETE: Final = f"""
+    UPDATE uploads SET {after(UploadEvent.FINISH)}, unverified_from = NULL, completed_at = ?, expires_at = ?
+    WHERE id = ? AND {_UNFINISHED}
+"""  # noqa: S608
+_EXPIRE: Final = (
+    f"UPDATE uploads SET {after(UploadEvent.EXPIRE)}, expires_at = ?"  # noqa: S608
+    f" WHERE id = ? AND {before(UploadEvent.EXPIRE)}"
+)
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
 #: A final whose pieces are all there, and their sum.
@@ -156,10 +163,7 @@ class SqliteCatalog(Catalog):
             if tombstone_until is None:
                 connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
             else:
-                connection.execute(
-                    "UPDATE uploads SET state = 'expired', expires_at = ? WHERE id = ?",
-                    (tombstone_until, upload_id),
-                )
+                connection.execute(_EXPIRE, (tombstone_until, upload_id))
             connection.execute("INSERT OR IGNORE INTO leftovers VALUES (?)", (upload_id,))
             names = {upload_id, *(row[0] for row in rows)}
             return [name for name in names if _is_removable(connection, name)]

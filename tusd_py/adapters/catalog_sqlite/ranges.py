@@ -23,12 +23,12 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     make_missing,
 )
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
-from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, marks, upload_of, upload_row
+from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, after, before, marks, upload_of, upload_row
 from tusd_py.errors import UploadNotFound
 from tusd_py.errors.chunks import ChunkNotFound, RangeOverlap
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
-from tusd_py.model.upload import Upload
+from tusd_py.model.upload import Upload, UploadEvent
 from tusd_py.ports.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
@@ -187,7 +187,9 @@ class SqliteRanges(RangeCatalog):
         def job(connection: sqlite3.Connection) -> bool:
             check_open(connection, upload_id)
             begun = connection.execute(
-                "UPDATE uploads SET state = 'committing' WHERE id = ? AND prefix = length", (upload_id,)
+                f"UPDATE uploads SET {after(UploadEvent.COMMIT)}"  # noqa: S608
+                f" WHERE id = ? AND prefix = length AND {before(UploadEvent.COMMIT)}",
+                (upload_id,),
             )
             if begun.rowcount:
                 connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
@@ -206,7 +208,9 @@ class SqliteRanges(RangeCatalog):
     async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(
-                "UPDATE uploads SET state = 'open' WHERE id = ? AND state = 'committing'", (upload_id,)
+                f"UPDATE uploads SET {after(UploadEvent.REOPEN)}"  # noqa: S608
+                f" WHERE id = ? AND {before(UploadEvent.REOPEN)}",
+                (upload_id,),
             )
             # One that was broken off as its last step was done is complete, and keeps its digest.
             connection.execute(

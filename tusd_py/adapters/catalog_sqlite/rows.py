@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.writer import Parameters
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
+from tusd_py.model.upload import MOVES, Upload, UploadChunk, UploadEvent, UploadKind, UploadState
 
 COLUMNS: Final = (
     "id, kind, state, length, user, metadata, metadata_header, concat_header,"
@@ -19,6 +19,16 @@ CHUNK_COLUMNS: Final = "upload_id, position, size, data_file, start, source_id"
 def marks(count: int) -> str:
     """Return SQL for a row of ``count`` parameters."""
     return ", ".join("?" * count)
+
+
+def before(event: UploadEvent) -> str:
+    """Return the condition, in SQL, under which an event is legal."""
+    return f"state IN ({', '.join(repr(state.value) for state in MOVES[event].before)})"
+
+
+def after(event: UploadEvent) -> str:
+    """Return the assignment, in SQL, that an event makes."""
+    return f"state = {MOVES[event].after.value!r}"
 
 
 def _checked(text: str | None) -> str | None:

@@ -1,0 +1,61 @@
+"""The contract of a catalog: it makes the moves of the state table, and no others."""
+
+import itertools
+from contextlib import suppress
+
+import pytest
+
+from tests.contract.uploads import NOW, single
+from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
+from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
+from tusd_py.errors.chunks import UploadNotOpen
+from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadKind, UploadState
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.ranges import RangeCatalog
+
+pytestmark = pytest.mark.anyio
+
+
+def ranges_of(catalog: Catalog) -> RangeCatalog:
+    """The other half of a catalog."""
+    assert isinstance(catalog, SqliteCatalog)
+    return SqliteRanges(catalog)
+
+
+def filled(state: UploadState) -> Upload:
+    """A session that has all of its bytes."""
+    return single("a", kind=UploadKind.SESSION, state=state, prefix=10, expires_at=NOW)
+
+
+async def happen(catalog: Catalog, upload: Upload, event: UploadEvent) -> None:
+    """Let it happen as the service does, which looked before and may be late."""
+    if event is UploadEvent.FINISH:
+        await catalog.complete(upload, NOW, expires_at=None)
+    elif event is UploadEvent.EXPIRE:
+        await catalog.release(upload.id, tombstone_until=NOW + 1)
+    elif event is UploadEvent.COMMIT:
+        with suppress(UploadNotOpen):
+            await ranges_of(catalog).begin_commit(upload.id)
+    else:
+        await ranges_of(catalog).reopen(upload.id)
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(UploadState, UploadEvent)))
+async def test_only_legal_moves_are_made(catalog: Catalog, state: UploadState, event: UploadEvent) -> None:
+    """What is not legal changes nothing of the upload."""
+    before = filled(state)
+    await catalog.insert(before)
+    await happen(catalog, before, event)
+    found = await catalog.get("a")
+    assert found is not None
+    if state in MOVES[event].before:
+        assert found.state is MOVES[event].after
+    else:
+        assert found == before
+
+
+@pytest.mark.parametrize("state", UploadState)
+async def test_an_upload_can_be_given_up_in_every_state(catalog: Catalog, state: UploadState) -> None:
+    await catalog.insert(filled(state))
+    await catalog.release("a", tombstone_until=None)
+    assert await catalog.get("a") is None
