@@ -17,7 +17,7 @@ from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.tus.front import TusFront
 from tusd_py.fronts.tus.grammar import VERSION
-from tusd_py.service.adoption import adopt_all, adopt_artifacts
+from tusd_py.service.adoption import adopt_directory
 from tusd_py.service.append import Appender
 from tusd_py.service.artifacts import FOLDER, Artifacts
 from tusd_py.service.chunks import Chunks
@@ -109,8 +109,6 @@ async def open_backends(config: Config) -> Backends:
         # While this is held the worker lives, and the others leave what it claims alone.
         await opened.enter_async_context(locker.hold_if_free(backends.liveness.worker))
         opened.push_async_callback(backends.commits.close)
-        if catalog.is_new:
-            await adopt_all(backends.core)
-            await adopt_artifacts(backends.core)
+        await adopt_directory(backends.core)
         backends.keep(opened)
     return backends

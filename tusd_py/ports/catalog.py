@@ -18,9 +18,11 @@ class Catalog(Protocol):
     Any method may raise StorageFull (no space for the catalog) or sqlite3's and asyncpg's own errors.
     """
 
-    @property
-    def is_new(self) -> bool:
-        """Whether opening this catalog made it: nothing that the store holds is in it yet."""
+    async def is_new(self) -> bool:
+        """Whether nobody said yet that all that the store holds is in this catalog."""
+
+    async def set_known(self) -> None:
+        """Say that all that the store holds is in this catalog."""
 
     async def get(self, upload_id: str) -> Upload | None:
         """Return the upload, tombstones included."""

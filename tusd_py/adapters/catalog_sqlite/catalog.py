@@ -23,7 +23,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_of,
     upload_row,
 )
-from tusd_py.adapters.catalog_sqlite.schema import migrate
+from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
@@ -65,10 +65,7 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(
-        self, reader: sqlite3.Connection, writer: Writer, lister: Lister, ballast: Ballast, *, is_new: bool
-    ) -> None:
-        self._is_new = is_new
+    def __init__(self, reader: sqlite3.Connection, writer: Writer, lister: Lister, ballast: Ballast) -> None:
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
         # and a visit to a thread costs several times as much. What reads many rows is the lister's.
         self._reader = self.reader = reader
@@ -76,9 +73,11 @@ class SqliteCatalog(Catalog):
         self._lister = self.lister = lister
         self._ballast = self.ballast = ballast
 
-    @property
-    def is_new(self) -> bool:
-        return self._is_new
+    async def is_new(self) -> bool:
+        return is_new(self._reader)
+
+    async def set_known(self) -> None:
+        await self._writer.run(set_known, durable=True)
 
     def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
         return self._reader.execute(sql, parameters).fetchall()
@@ -274,11 +273,11 @@ def _open(file: Path) -> SqliteCatalog:
 def _open_with(file: Path, ballast: Ballast) -> SqliteCatalog:
     with ExitStack() as stack:
         writer = stack.enter_context(closing(_connect(file)))
-        is_new = migrate(writer)
+        migrate(writer)
         reader = stack.enter_context(closing(_connect(file)))
         lister = stack.enter_context(closing(_connect(file)))
         stack.pop_all()
-    return SqliteCatalog(reader, Writer(writer), Lister(lister), ballast, is_new=is_new)
+    return SqliteCatalog(reader, Writer(writer), Lister(lister), ballast)
 
 
 def _connect(file: Path) -> sqlite3.Connection:

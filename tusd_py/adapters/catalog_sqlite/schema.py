@@ -126,14 +126,29 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 _MIGRATION_TIMEOUT_MS: Final = 600_000
 
 
-def migrate(connection: sqlite3.Connection) -> bool:
-    """Bring the tables up to date; return whether there were none before.
+#: The application id of a catalog that does not know yet what is in the directory; later it is 0.
+_NEW: Final = 1
+
+
+def is_new(connection: sqlite3.Connection) -> bool:
+    """Whether the catalog was made, and nobody said that it knows what is in the directory."""
+    ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
+    return bool(application_id == _NEW)
+
+
+def set_known(connection: sqlite3.Connection) -> None:
+    """Say that the catalog knows what is in the directory."""
+    connection.execute("PRAGMA application_id = 0")
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the tables up to date.
 
     Raises ValueError: They were made by a newer version of this program.
     """
     # Nothing is written when nothing is to be done: a full disk must not keep a server from starting.
     if _version(connection) == len(MIGRATIONS):
-        return False
+        return
     ((timeout_ms,),) = connection.execute("PRAGMA busy_timeout").fetchall()
     connection.execute(f"PRAGMA busy_timeout = {_MIGRATION_TIMEOUT_MS}")
     connection.execute("BEGIN IMMEDIATE")  # several workers may start at once
@@ -144,6 +159,8 @@ def migrate(connection: sqlite3.Connection) -> bool:
         for migration in MIGRATIONS[version:]:
             for statement in migration:
                 connection.execute(statement)
+        if version == 0:
+            connection.execute(f"PRAGMA application_id = {_NEW}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
@@ -151,7 +168,6 @@ def migrate(connection: sqlite3.Connection) -> bool:
             connection.execute("ROLLBACK")
         raise
     connection.execute(f"PRAGMA busy_timeout = {timeout_ms}")
-    return version == 0
 
 
 def _version(connection: sqlite3.Connection) -> int:
