@@ -52,7 +52,7 @@ class Backends:
         self.sweeper = Sweeper(self.core)
         self.liveness = Liveness(locker, ranges, new_worker_name())
         appender = Appender(self.core, RangedAppend(self.core, self.liveness))
-        uploads = Uploads(self.core, appender)
+        self.uploads = uploads = Uploads(self.core, appender)
         reading = Reading(self.core, uploads)
         downloads = Downloads(reading)
         self.tus = TusFront(config, uploads, appender, Concatenation(self.core, uploads), downloads)
@@ -109,6 +109,7 @@ async def open_backends(config: Config) -> Backends:
         # While this is held the worker lives, and the others leave what it claims alone.
         await opened.enter_async_context(locker.hold_if_free(backends.liveness.worker))
         opened.push_async_callback(backends.commits.close)
+        opened.push_async_callback(backends.uploads.close)
         await adopt_directory(backends.core)
         backends.keep(opened)
     return backends

@@ -225,13 +225,17 @@ class Core:
             UploadLocked: Somebody holds it for longer than the lock time-out.
         """
         async with self.locker.hold(upload_id, StopSignal(), timeout_s=self.config.acquire_lock_timeout_s):
-            upload = await self.catalog.get(upload_id)
-            if upload is not None and await self.is_full(upload):
-                try:
-                    upload, _ = await self.finish(upload, request)
-                except SessionIncomplete:  # since we looked a chunk was deleted
-                    upload = await self.catalog.get(upload_id)
-            return upload
+            return await self.settle_held(upload_id, request)
+
+    async def settle_held(self, upload_id: str, request: Any) -> Upload | None:
+        """Do as ``settle``; the caller has the upload's lock."""
+        upload = await self.catalog.get(upload_id)
+        if upload is not None and await self.is_full(upload):
+            try:
+                upload, _ = await self.finish(upload, request)
+            except SessionIncomplete:  # since we looked a chunk was deleted
+                upload = await self.catalog.get(upload_id)
+        return upload
 
     async def is_full(self, upload: Upload) -> bool:
         """Whether the upload is open though all its bytes are there."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from tusd_py import observe
 from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
@@ -14,6 +15,9 @@ from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
 from tusd_py.service.append import Appender
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.proof import Proof
+
+#: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
+_AT_ONCE_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,7 @@ class Uploads:
     def __init__(self, core: Core, appender: Appender) -> None:
         self._core = core
         self._appender = appender
+        self._finishing: dict[str, asyncio.Task[tuple[bool, Upload | None]]] = {}  # by upload id
 
     async def create(self, wanted: Wanted, caller: Caller) -> Progress:
         """Make an empty upload; one of length 0 is complete at once.
@@ -109,23 +114,50 @@ class Uploads:
         return replace(upload, metadata=metadata, metadata_header=None)
 
     async def look(self, upload_id: str, caller: Caller) -> Progress:
-        """Return how far an upload is. Waits for no writer and holds none up.
+        """Return how far an upload is. Waits for no writer and no hook, and holds none up.
 
-        Only an upload whose bytes are all there but which is not finished yet is finished first, because
-        an offset equal to the length tells the client that all is done.
+        An upload whose bytes are all there but which nobody finished (its process died, or a hook failed) is
+        finished by the way: the answer says so when that takes no time, else it goes on behind the answer.
 
         Raises:
-            UploadNotFound, UploadExpired; UploadLocked when somebody is just finishing it.
+            UploadNotFound, UploadExpired, or what the hook raised at once.
         """
         upload = await self._find(upload_id, caller)
         offset = await self._core.offset(upload)
         # Of a final the offset does not say it: that is 0 until it is finished.
         if (offset == upload.length or upload.kind is UploadKind.FINAL) and await self._core.is_full(upload):
-            settled = await self._core.settle(upload_id, caller.request)
-            if settled is None:
-                raise UploadNotFound
-            return Progress(settled, await self._core.offset(settled))
+            return await self._finished(Progress(upload, offset), caller)
         return Progress(upload, offset)
+
+    async def _finished(self, progress: Progress, caller: Caller) -> Progress:
+        """Return the upload finished, or as it is when that takes its time or is somebody else's work."""
+        upload_id = progress.upload.id
+        task = self._finishing.get(upload_id)
+        if task is None:
+            task = asyncio.create_task(self._finish_if_free(upload_id, caller))
+            self._finishing[upload_id] = task
+            task.add_done_callback(lambda _: self._finishing.pop(upload_id))
+        await asyncio.wait({task}, timeout=_AT_ONCE_S)
+        if not task.done():
+            task.add_done_callback(_log_failure)
+            return progress
+        is_ours, settled = task.result()
+        if not is_ours:
+            return progress
+        if settled is None:
+            raise UploadNotFound
+        return Progress(settled, await self._core.offset(settled))
+
+    async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
+        """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
+        async with self._core.locker.hold_if_free(upload_id) as is_held:
+            return is_held, await self._core.settle_held(upload_id, caller.request) if is_held else None
+
+    async def close(self) -> None:
+        """Break off what is being finished; whoever looks at it next begins anew."""
+        for task in list(self._finishing.values()):
+            task.cancel()
+        await asyncio.gather(*self._finishing.values(), return_exceptions=True)
 
     async def _find(self, upload_id: str, caller: Caller) -> Upload:
         try:
@@ -161,3 +193,8 @@ class Uploads:
         ):
             await core.give_up(await ask(await core.find(upload_id, caller)))
         observe.log("UploadTerminated", id=upload_id)
+
+
+def _log_failure(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        observe.LOGGER.error("UploadNotFinished", exc_info=task.exception())
