@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import resource
+import sqlite3
 import stat
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -39,11 +41,26 @@ def limited(what: int, soft: int) -> Iterator[None]:
         resource.setrlimit(what, before)
 
 
+def known(directory: Path) -> set[str]:
+    """The uploads that the catalog knows."""
+    with suppress(sqlite3.OperationalError):  # it has no tables yet
+        file = f"file:{directory}/.tusd-py/catalog.sqlite3?mode=ro"
+        with closing(sqlite3.connect(file, uri=True)) as connection:
+            return {upload_id for (upload_id,) in connection.execute("SELECT id FROM uploads")}
+    return set()
+
+
 def left_by_tusd(directory: Path, name: str, metadata: int) -> None:
     """Write an upload with many bytes of metadata, as tusd leaves one."""
     info = {"ID": name, "Size": 5, "MetaData": {"note": "x" * metadata}}
     (directory / name).write_bytes(b"hello")
     (directory / f"{name}.info").write_text(json.dumps(info))
+
+
+async def adopted(directory: Path) -> set[str]:
+    """Open the state; return the uploads that are known then."""
+    await (await open_backends(Config(upload_dir=directory))).close()
+    return known(directory)
 
 
 async def test_the_locks_cannot_be_opened(tmp_path: Path) -> None:
@@ -64,6 +81,7 @@ async def test_the_disk_is_full_while_a_directory_is_adopted(tmp_path: Path) -> 
         await open_backends(Config(upload_dir=tmp_path))
     assert descriptors() == before, failed
     assert pipes(tmp_path) == []
+    assert await adopted(tmp_path) == {"a", "b", "c"}
 
 
 async def test_opening_is_broken_off(tmp_path: Path) -> None:
@@ -78,6 +96,22 @@ async def test_opening_is_broken_off(tmp_path: Path) -> None:
         await opening
     assert descriptors() == before, failed
     assert pipes(tmp_path) == []
+
+
+async def test_killed_while_a_directory_is_adopted(tmp_path: Path) -> None:
+    """The next start takes over the rest: what is not known may lose its bytes to a deletion."""
+    names = {f"u{number}" for number in range(3000)}
+    for name in names:
+        left_by_tusd(tmp_path, name, 10)
+    command = [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(tmp_path)]
+    process = await asyncio.create_subprocess_exec(*command)
+    await until(lambda: bool(known(tmp_path)))
+    process.kill()
+    await process.wait()
+    assert known(tmp_path) < names
+    assert await adopted(tmp_path) == names
+    left_by_tusd(tmp_path, "late", 10)
+    assert await adopted(tmp_path) == names  # only once
 
 
 async def test_no_descriptor_is_left_for_the_pipe(tmp_path: Path) -> None:
