@@ -52,7 +52,7 @@ if __name__ == "__main__":
     del sys.argv[1:3]
     directory = Path(sys.argv[sys.argv.index("-upload-dir") + 1]).resolve()
     steps = Steps(directory, number, at)
-    for name in ("open", "write", "posix_fallocate", "ftruncate", "rename", "fsync"):
+    for name in ("open", "write", "ftruncate", "rename", "fsync"):
         if hasattr(os, name):
             setattr(os, name, steps.counted(getattr(os, name)))
     sys.exit(main())

@@ -65,7 +65,7 @@ def test_killed_at_any_step_of_the_creation(serve: Callable[..., Service], flags
     assert step > 6
 
 
-@pytest.mark.parametrize("step", [2, 4, 8, 10])
+@pytest.mark.parametrize("step", [2, 4, 8])
 def test_what_is_adopted_after_a_crash_has_its_space(serve: Callable[..., Service], step: int) -> None:
     """The catalog is lost as well: of a session in the making all is found, or nothing."""
     server = serve("-list-anonymous")
