@@ -91,6 +91,7 @@ async def open_backends(config: Config) -> Backends:
 
     Raises:
         OSError, sqlite3.Error, ValueError: The directory or the catalog in it cannot be used.
+        StorageFull, UploadLocked: What is in the directory cannot be taken over.
     """
     state = config.upload_dir / STATE_FOLDER
     config.upload_dir.mkdir(parents=True, exist_ok=True, mode=config.dir_mode)

@@ -84,6 +84,22 @@ async def test_the_disk_is_full_while_a_directory_is_adopted(tmp_path: Path) -> 
     assert await adopted(tmp_path) == {"a", "b", "c"}
 
 
+@pytest.mark.parametrize("words", [[], ["sweep"]], ids=["serve", "sweep"])
+async def test_the_command_says_that_the_disk_is_full(tmp_path: Path, words: list[str]) -> None:
+    """In one line, without a traceback."""
+    for name in ("a", "b", "c"):
+        left_by_tusd(tmp_path, name, 900_000)
+    with limited(resource.RLIMIT_FSIZE, 1 << 20):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tusd_py", *words, "-upload-dir", str(tmp_path)),
+            stderr=asyncio.subprocess.PIPE,
+        )
+    _, told = await process.communicate()
+    assert process.returncode == 1
+    assert len(told.splitlines()) == 1, told
+    assert b"no space left" in told
+
+
 async def test_opening_is_broken_off(tmp_path: Path) -> None:
     """The host ends while a large directory is adopted."""
     for number in range(2000):

@@ -24,6 +24,7 @@ from tusd_py.command.settings_flags import (
     server_settings_of,
     with_environment,
 )
+from tusd_py.errors import UploadError
 from tusd_py.fronts.tus.front import extensions
 from tusd_py.http1.run import CannotListen, StartupFailed, serve
 from tusd_py.settings import Config
@@ -32,6 +33,8 @@ _USAGE: Final = """\
 Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on port 8080 under /files/
        tusd-py sweep [-dry-run] [flags]   remove what has expired, then end
 """
+#: Why a directory cannot be used.
+_UNUSABLE: Final = (OSError, sqlite3.Error, ValueError, UploadError)
 
 
 class _Failure(Exception):
@@ -115,7 +118,7 @@ def _check_directory(config: Config) -> None:
 
     try:
         asyncio.run(check())
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except _UNUSABLE as error:
         raise _Failure(f"cannot use the upload directory: {describe(error)}", 1) from None
 
 
@@ -141,7 +144,7 @@ def _sweep(words: Sequence[str]) -> int:
         raise _Failure(f"no such upload directory: {config.upload_dir}", 1)
     try:
         asyncio.run(_run_sweep(config, is_dry=line.get("dry-run", bool)))
-    except (OSError, sqlite3.Error, ValueError) as error:
+    except _UNUSABLE as error:
         raise _Failure(f"cannot sweep: {describe(error)}", 1) from None
     return 0
 
