@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tusd_py import observe
 from tusd_py.adapters.hooks_callables import call
 from tusd_py.assembly import Backends, open_backends
-from tusd_py.errors import UploadNotFound
+from tusd_py.errors import UploadError, UploadNotFound
 from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
 from tusd_py.fronts.chunks.routes import ApiFront
@@ -54,8 +54,13 @@ class _Front(BaseRoute):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it."""
-        response = await self._app.respond(Request(scope, receive), self._answer, self._refuse)
-        await response(scope, receive, send)
+        request = Request(scope, receive)
+        response = await self._app.respond(request, self._answer, self._refuse)
+        try:
+            await response(scope, receive, send)
+        except UploadError as error:  # a download whose files cannot be opened: nothing has been sent
+            refused = await self._app.refused(request, error, self._refuse)
+            await refused(scope, receive, send)
 
 
 class UploadApp(Starlette):
@@ -160,16 +165,22 @@ class UploadApp(Starlette):
 
     async def respond(self, request: Request, answer: _Answer, refuse: _Refuse) -> Response:
         """Return the answer of a front, or its refusal, with the headers that all answers have."""
-        cors: dict[str, str] = {}
         try:
             cors = self._cors.headers(request)
+        except UploadError as error:
+            return _completed(await self._refusal(request, error, refuse), {})
+        try:
             response = await self._admitted(request, answer)
         except Exception as error:  # refusals, and faults: the client is told which
-            response = await self._handled(request, error) or refuse(request, error)
-        response.raw_headers += _COMMON_HEADERS
-        for name, value in cors.items():
-            response.headers[name] = value
-        return response
+            response = await self._refusal(request, error, refuse)
+        return _completed(response, cors)
+
+    async def refused(self, request: Request, error: UploadError, refuse: _Refuse) -> Response:
+        """Return the refusal of a request that ``respond`` granted."""
+        return _completed(await self._refusal(request, error, refuse), self._cors.headers(request))
+
+    async def _refusal(self, request: Request, error: Exception, refuse: _Refuse) -> Response:
+        return await self._handled(request, error) or refuse(request, error)
 
     async def _admitted(self, request: Request, answer: _Answer) -> Response:
         path: str = request.scope["tusd_py.path"]
@@ -205,6 +216,13 @@ class UploadApp(Starlette):
 
     def _refuse_as_problem(self, request: Request, error: Exception) -> Response:
         return problem(error, request, urls_of(request, self.config))
+
+
+def _completed(response: Response, headers: Mapping[str, str]) -> Response:
+    response.raw_headers += _COMMON_HEADERS
+    for name, value in headers.items():
+        response.headers[name] = value
+    return response
 
 
 def _refuse_as_text(request: Request, error: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import signal
 import socket
 import time
@@ -103,6 +104,21 @@ async def test_an_artifact_waits_for_a_commit_under_way(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         leave.set()
         assert ((await commit).status_code, (await artifact).status_code) == (200, 201)
+
+
+def test_content_without_a_descriptor_left(serve: Callable[..., Service]) -> None:
+    """It can be had a moment later."""
+    server = serve()
+    api = server.api()
+    made = api.http.post("/artifacts/", json={"upload": api.committed(DATA)["id"]}).json()
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (3, limits[1]))
+    reply = api.http.get(made["links"]["content"])
+    fields = problem(reply, "too-many-open-files", 503)
+    assert fields["retryable"] is True
+    assert reply.headers["retry-after"] == "1"
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
+    assert api.http.get(made["links"]["content"]).content == DATA
 
 
 def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> None:

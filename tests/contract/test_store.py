@@ -4,14 +4,16 @@ import asyncio
 import errno
 import hashlib
 import os
+import resource
 from dataclasses import replace
 
 import pytest
 
 from tests.contract.bodies import Sent, sent
+from tusd_py.errors import TooManyOpenFiles
 from tusd_py.model.body import Ended, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import DataStore, OpensFiles
 
 pytestmark = pytest.mark.anyio
 
@@ -19,9 +21,13 @@ ID = "a" * 32
 UPLOAD = Upload(id=ID, length=10, user="ann", metadata={"name": b"x.txt"}, created_at=0.0)
 
 
-def content(store: DataStore, name: str = ID) -> bytes:
-    with store.open(name) as file:
-        return file.read()
+async def content(store: DataStore, name: str = ID) -> bytes:
+    size = await store.size(name)
+    return await read(store, name, 0, size) if size else b""
+
+
+async def read(store: DataStore, name: str, start: int, size: int) -> bytes:
+    return b"".join([block async for block in store.read(name, start, size)])
 
 
 async def write(
@@ -33,7 +39,7 @@ async def write(
 async def test_create_makes_an_empty_data_file_and_the_export(store: DataStore) -> None:
     await store.create(UPLOAD)
     assert await store.size(ID) == 0
-    assert content(store) == b""
+    assert await content(store) == b""
     adopted = await store.adopt(ID)
     assert adopted is not None
     found = adopted.upload
@@ -47,7 +53,7 @@ async def test_create_never_replaces_an_upload(store: DataStore) -> None:
     await write(store, 0, b"precious")
     with pytest.raises(FileExistsError):
         await store.create(replace(UPLOAD, length=3))
-    assert content(store) == b"precious"
+    assert await content(store) == b"precious"
     adopted = await store.adopt(ID)
     assert adopted is not None
     assert adopted.upload.length == 10
@@ -58,7 +64,7 @@ async def test_bytes_go_to_the_offset(store: DataStore) -> None:
     await store.create(UPLOAD)
     assert await write(store, 0, b"he", b"l") == Received(3, Ended.COMPLETE)
     assert await write(store, 3, b"lo wo", b"rld") == Received(8, Ended.COMPLETE)
-    assert content(store) == b"hello world"
+    assert await content(store) == b"hello world"
     assert await store.size(ID) == 11
 
 
@@ -67,14 +73,14 @@ async def test_bytes_go_to_the_offset_and_not_to_the_end(store: DataStore) -> No
     await store.create(UPLOAD)
     await write(store, 0, b"verified", b"-LEFT BEHIND")
     await write(store, 8, b"-right")
-    assert content(store) == b"verified-rightBEHIND"
+    assert await content(store) == b"verified-rightBEHIND"
 
 
 async def test_a_write_changes_nothing_before_its_offset(store: DataStore) -> None:
     await store.create(UPLOAD)
     await write(store, 0, b"0123456789")
     await write(store, 9, b"x")
-    assert content(store) == b"012345678x"
+    assert await content(store) == b"012345678x"
 
 
 async def test_a_body_of_no_bytes_changes_nothing(store: DataStore) -> None:
@@ -82,14 +88,14 @@ async def test_a_body_of_no_bytes_changes_nothing(store: DataStore) -> None:
     await store.create(UPLOAD)
     await write(store, 0, b"abc")
     assert await write(store, 3) == Received(0, Ended.COMPLETE)
-    assert content(store) == b"abc"
+    assert await content(store) == b"abc"
 
 
 async def test_no_byte_beyond_the_limit(store: DataStore) -> None:
     """CORE-50."""
     await store.create(UPLOAD)
     assert await write(store, 0, b"abc", b"def", limit=5) == Received(5, Ended.OVERRUN)
-    assert content(store) == b"abcde"
+    assert await content(store) == b"abcde"
 
 
 async def test_what_ended_early_is_kept(store: DataStore) -> None:
@@ -98,7 +104,7 @@ async def test_what_ended_early_is_kept(store: DataStore) -> None:
     body = Sent([b"abc"], ended=Ended.DISCONNECTED)
     received = await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
     assert received == Received(3, Ended.DISCONNECTED)
-    assert content(store) == b"abc"
+    assert await content(store) == b"abc"
 
 
 async def test_hashes_take_exactly_the_bytes_written(store: DataStore) -> None:
@@ -126,7 +132,7 @@ async def test_a_failure_of_the_medium_is_told_and_keeps_what_was_written(store:
     with pytest.raises(OSError, match="no space") as failed:
         await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
     assert failed.value.errno == errno.ENOSPC
-    assert content(store) == b"abc"
+    assert await content(store) == b"abc"
 
 
 async def test_writing_to_what_is_gone(store: DataStore) -> None:
@@ -148,6 +154,10 @@ async def test_no_descriptor_is_left_open(store: DataStore) -> None:
             if error is not failure:
                 raise
     await store.digest(ID, 0, 3, hashlib.sha256())
+    unread = store.read(ID, 0, 3)
+    await anext(unread)
+    await unread.aclose()
+    assert await content(store) == b"abc"
     await store.export(UPLOAD)
     await store.sync(ID)
     await store.adopt(ID)
@@ -160,9 +170,9 @@ async def test_truncate_discards_the_rest(store: DataStore) -> None:
     await write(store, 0, b"verified", b"-wrong")
     await store.truncate(ID, 8)
     assert await store.size(ID) == 8
-    assert content(store) == b"verified"
+    assert await content(store) == b"verified"
     await write(store, 8, b"+")
-    assert content(store) == b"verified+"
+    assert await content(store) == b"verified+"
 
 
 async def test_truncate_never_makes_up_bytes(store: DataStore) -> None:
@@ -170,7 +180,7 @@ async def test_truncate_never_makes_up_bytes(store: DataStore) -> None:
     await store.create(UPLOAD)
     await write(store, 0, b"abc")
     await store.truncate(ID, 8)
-    assert content(store) == b"abc"
+    assert await content(store) == b"abc"
 
 
 async def test_size_of_nothing(store: DataStore) -> None:
@@ -198,7 +208,7 @@ async def test_remove_takes_the_data_file(store: DataStore) -> None:
     assert await store.adopt(ID) is None
     assert await store.size("b") == 0
     with pytest.raises(FileNotFoundError):
-        store.open(ID)
+        await read(store, ID, 0, 1)
 
 
 async def test_remove_export_takes_the_export(store: DataStore) -> None:
@@ -208,7 +218,7 @@ async def test_remove_export_takes_the_export(store: DataStore) -> None:
     await store.remove_export(ID)
     await store.remove_export(ID)
     assert await store.adopt(ID) is None
-    assert content(store) == b"abc"
+    assert await content(store) == b"abc"
 
 
 async def test_an_id_can_be_made_again_after_its_removal(store: DataStore) -> None:
@@ -217,16 +227,69 @@ async def test_an_id_can_be_made_again_after_its_removal(store: DataStore) -> No
     await store.remove(ID)
     await store.remove_export(ID)
     await store.create(UPLOAD)
-    assert content(store) == b""
+    assert await content(store) == b""
+
+
+async def test_read_yields_the_run_that_is_asked_for(store: DataStore) -> None:
+    """HTTP-09: a range, in blocks that are never empty."""
+    data = bytes(range(251)) * 10_000
+    await store.create(UPLOAD)
+    await write(store, 0, data)
+    for start, size in ((0, len(data)), (7, 1), (1000, 1_500_000), (len(data) - 1, 1)):
+        blocks = [block async for block in store.read(ID, start, size)]
+        assert all(blocks)
+        assert b"".join(blocks) == data[start : start + size], (start, size)
+
+
+async def test_what_is_being_read_stays_readable(store: DataStore) -> None:
+    """A download goes on although the upload is deleted."""
+    data = bytes(range(251)) * 10_000
+    await store.create(UPLOAD)
+    await write(store, 0, data)
+    blocks = store.read(ID, 0, len(data))
+    first = await anext(blocks)
+    await store.remove(ID)
+    assert first + b"".join([block async for block in blocks]) == data
+
+
+async def test_read_beyond_the_end_is_no_short_answer(store: DataStore) -> None:
+    """What the medium lost must not look like the end of the upload."""
+    await store.create(UPLOAD)
+    await write(store, 0, b"hello")
+    with pytest.raises(EOFError):
+        await read(store, ID, 0, 6)
 
 
 async def test_what_is_open_stays_readable(store: DataStore) -> None:
-    """A download goes on although the upload is deleted."""
+    """As what is being read, for a server that sends from files by itself."""
+    assert isinstance(store, OpensFiles)
     await store.create(UPLOAD)
     await write(store, 0, b"hello")
-    with store.open(ID) as file:
+    file = await store.open_file(ID)
+    try:
         await store.remove(ID)
-        assert file.read() == b"hello"
+        assert os.pread(file.fileno(), 9, 0) == b"hello"
+        with pytest.raises(FileNotFoundError):
+            await store.open_file(ID)
+    finally:
+        file.close()
+
+
+async def test_no_descriptor_left_is_said_in_the_ports_words(store: DataStore) -> None:
+    """A process at its limit: nothing can be opened; and afterwards it can again."""
+    assert isinstance(store, OpensFiles)
+    await store.create(UPLOAD)
+    await write(store, 0, b"hello")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        with pytest.raises(TooManyOpenFiles):
+            await store.open_file(ID)
+        with pytest.raises(TooManyOpenFiles):
+            await read(store, ID, 0, 5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert await content(store) == b"hello"
 
 
 async def test_export_replaces_the_export(store: DataStore) -> None:
@@ -287,4 +350,4 @@ async def test_uploads_do_not_touch_each_other(store: DataStore) -> None:
     names = [f"u{number}" for number in range(20)]
     await asyncio.gather(*(store.create(replace(UPLOAD, id=name)) for name in names))
     await asyncio.gather(*(write(store, 0, name.encode() * 100, name=name) for name in names))
-    assert [content(store, name) for name in names] == [name.encode() * 100 for name in names]
+    assert [await content(store, name) for name in names] == [name.encode() * 100 for name in names]

@@ -168,7 +168,7 @@ async def test_path_in_the_description_is_not_followed(
     outside.write_bytes(b"12345")
     leave(directory, b"hello", Storage={"Type": "filestore", "Path": str(outside)})
     await adopted(store)
-    with store.open(ID) as file:
+    with await store.open_file(ID) as file:
         assert file.read() == b"hello"
 
 
@@ -193,7 +193,7 @@ async def test_bytes_behind_a_symlink_stay_as_they_are(
     outside.write_bytes(b"precious")
     (directory / ID).symlink_to(outside)
     with pytest.raises(OSError, match="symbolic link"):
-        store.open(ID)
+        await store.open_file(ID)
     with suppress(OSError):
         await store.truncate(ID, 0)
     assert outside.read_bytes() == b"precious"

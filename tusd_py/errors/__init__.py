@@ -239,6 +239,16 @@ class ServerShutdown(UploadError):
         super().__init__("request has been interrupted because the server is shutting down")
 
 
+class TooManyOpenFiles(UploadError):
+    """The process, or the machine, has no descriptor left to open a data file with."""
+
+    code = "ERR_TOO_MANY_OPEN_FILES"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("the server has too many files open, try again later")
+
+
 class StorageFull(UploadError):
     """No space is left on the medium. What fitted is stored and the offset says how much."""
 

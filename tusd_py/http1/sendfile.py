@@ -51,14 +51,25 @@ async def send(wire: Wire, part: Part) -> None:
         ClientGone: The connection is lost.
         OSError: The file cannot be read, or is shorter than ``part``.
     """
-    if wire.tls:
+    sock = None if wire.tls else _second_descriptor(wire)
+    if sock is None:
         await _copy(wire, part)
         return
-    await wire.flush()
-    with wire.dup() as sock:
+    with sock:
+        await wire.flush()
         while part.count:
             if not await asyncio.to_thread(_send_some, wire, sock.fileno(), part):
                 await _until_writable(wire, sock)
+
+
+def _second_descriptor(wire: Wire) -> socket.socket | None:
+    """Return the connection's socket; None without a descriptor left for it, and then we copy."""
+    try:
+        return wire.dup()
+    except ClientGone:
+        raise
+    except OSError:
+        return None
 
 
 def _send_some(wire: Wire, sock: int, part: Part) -> bool:

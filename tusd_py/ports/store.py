@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from io import RawIOBase
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk
@@ -102,8 +101,36 @@ class DataStore(Protocol):
     async def remove_unfinished_export(self, name: str, *, before: float) -> None:
         """Remove what was begun before that time; the export stays. Fine when there is none."""
 
+    def read(self, name: str, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield ``size`` bytes (at least 1) of a data file from byte ``start`` on, in blocks.
+
+        After the first block the others can be read although the file is removed. Close it when you want
+        no more of them.
+
+        Raises FileNotFoundError and TooManyOpenFiles in place of the first block, and EOFError where the
+        file ends too early.
+        """
+
     def close(self) -> None:
         """Let go of every resource; nothing is called afterwards."""
 
-    def open(self, name: str) -> RawIOBase:
-        """Open a data file for reading. What is open stays readable when the file is removed."""
+
+class OpenFile(Protocol):
+    """A file that a server can send from by itself (``sendfile``)."""
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+@runtime_checkable
+class OpensFiles(Protocol):
+    """What a store can do whose data files are files of this machine."""
+
+    async def open_file(self, name: str) -> OpenFile:
+        """Open a data file for reading. What is open stays readable when the file is removed.
+
+        Raises FileNotFoundError, TooManyOpenFiles.
+        """

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from io import RawIOBase
 
 from tusd_py.model.upload import Upload
+from tusd_py.ports.store import OpensFiles
 from tusd_py.service.core import Caller, Core
 from tusd_py.service.uploads import Uploads
 
@@ -25,6 +26,8 @@ class Reading:
     def __init__(self, core: Core, uploads: Uploads) -> None:
         self._core = core
         self._uploads = uploads
+        #: Opens data files, for a server that sends from files by itself; None where the store has none.
+        self.files = core.store if isinstance(core.store, OpensFiles) else None
 
     async def complete_upload(self, upload_id: str, caller: Caller) -> Upload:
         """Return the upload, finished if all its bytes are there. Raises UploadNotFound, UploadExpired."""
@@ -37,6 +40,6 @@ class Reading:
             return [Segment(upload.id, 0, upload.length or 0)]
         return [Segment(chunk.data_file, chunk.start, chunk.size or 0) for chunk in chunks]
 
-    def open(self, data_file: str) -> RawIOBase:
-        """Open a data file. It stays readable even when the upload is deleted meanwhile."""
-        return self._core.store.open(data_file)
+    def read(self, segment: Segment) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes of a segment; see ``DataStore.read``."""
+        return self._core.store.read(segment.data_file, segment.start, segment.size)

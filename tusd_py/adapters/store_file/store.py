@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from io import RawIOBase
@@ -26,20 +26,22 @@ from tusd_py.adapters.store_file.adopt import (
 from tusd_py.adapters.store_file.info import format_info
 from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder
 from tusd_py.adapters.store_file.writeback import WriteBack
+from tusd_py.errors import TooManyOpenFiles
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
-from tusd_py.ports.store import Adopted, DataStore
+from tusd_py.ports.store import Adopted, DataStore, OpensFiles
 from tusd_py.settings import Preallocate
 from tusd_py.transfer.calls import EarnedQuick, Quick, in_thread
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
+_READ = 256 << 10  # bytes that a reader holds in memory
 _LARGE = 16 << 20  # bytes; smaller bodies are over before it is worth the trouble to write them back early
 _SMALL = 256 << 10  # bytes; the medium's speed decides where such a file is synced, not its size
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
-class FileStore(DataStore):
+class FileStore(DataStore, OpensFiles):
     """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
 
     With ``writes_back`` large bodies go on to the medium while they arrive: for files that are synced.
@@ -162,7 +164,7 @@ class FileStore(DataStore):
         fd = os.open(self._path(name), os.O_CREAT | os.O_TRUNC | os.O_RDWR | _OPEN, self._file_mode)
         try:
             for data_file, start, size in pieces:
-                with self.open(data_file) as source:
+                with self._open(data_file) as source:
                     copy(source.fileno(), start, size, fd)
             os.fsync(fd)
         finally:
@@ -186,7 +188,7 @@ class FileStore(DataStore):
 
     def _digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
         block = memoryview(bytearray(min(_BLOCK, max(stop - start, 1))))
-        with self.open(name) as file:
+        with self._open(name) as file:
             file.seek(start)
             left = stop - start
             while left and (count := file.readinto(block[: min(left, _BLOCK)])):
@@ -220,7 +222,25 @@ class FileStore(DataStore):
         _unlink(ranged_export(self._directory, name))
         _unlink(temporary_export(self._directory, name))
 
-    def open(self, name: str) -> RawIOBase:
+    async def read(self, name: str, start: int, size: int) -> AsyncGenerator[bytes, None]:
+        with await self.open_file(name) as file:
+            end = start + size
+            while start < end:
+                block = await self._in_thread(os.pread, file.fileno(), min(end - start, _READ), start)
+                if not block:
+                    raise EOFError(f"the data file {name} is shorter than the catalog says")
+                start += len(block)
+                yield block
+
+    async def open_file(self, name: str) -> RawIOBase:
+        try:
+            return await self._quick.run(self._open, name)
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                raise TooManyOpenFiles from error
+            raise
+
+    def _open(self, name: str) -> RawIOBase:
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
         return os.fdopen(fd, "rb", buffering=0)
 

@@ -49,6 +49,7 @@ _RETRYABLE: Final = frozenset(
         "quota",
         "internal",
         "server-shutdown",
+        "too-many-open-files",
         "no-space",
     }
 )

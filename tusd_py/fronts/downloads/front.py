@@ -5,14 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import RawIOBase
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete, UploadNotFound
+from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete
 from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
     Range,
@@ -24,20 +21,12 @@ from tusd_py.fronts.downloads.byte_ranges import (
 )
 from tusd_py.fronts.downloads.disposition import content_disposition, content_type
 from tusd_py.fronts.downloads.http_dates import format_http_date
+from tusd_py.fronts.downloads.sending import ContentResponse
 from tusd_py.fronts.http.shared import Fields, caller_of, joined
 from tusd_py.model.upload import UploadState
 from tusd_py.service.reading import Reading, Segment
 
-_BLOCK = 256 * 1024
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """Literal bytes, or a segment of a data file."""
-
-    head: bytes = b""
-    segment: Segment | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,15 +100,16 @@ class Downloads:
             if ranges is not None:
                 headers["Content-Range"] = ranges[0].content_range(size)
             headers |= {"Content-Type": media_type, "Content-Length": str(wanted[1] - wanted[0])}
-            pieces = [_Piece(segment=segment) for segment in _cut(segments, *wanted)]
-            return _FileResponse(self._reading, pieces, 200 if ranges is None else 206, headers)
+            return ContentResponse(
+                self._reading, _cut(segments, *wanted), 200 if ranges is None else 206, headers
+            )
         layout = multipart_parts(ranges, size, media_type, secrets.token_hex(16))
         headers |= {"Content-Type": layout.content_type, "Content-Length": str(layout.content_length)}
-        pieces = []
+        pieces: list[bytes | Segment] = []
         for part in layout.parts:
-            pieces.append(_Piece(head=part.head))
-            pieces += [_Piece(segment=each) for each in _cut(segments, part.range.start, part.range.stop)]
-        return _FileResponse(self._reading, [*pieces, _Piece(head=layout.tail)], 206, headers)
+            pieces.append(part.head)
+            pieces += _cut(segments, part.range.start, part.range.stop)
+        return ContentResponse(self._reading, [*pieces, layout.tail], 206, headers)
 
 
 def _conditions(fields: Fields) -> dict[str, str]:
@@ -137,68 +127,3 @@ def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:
             runs.append(Segment(segment.data_file, segment.start + first, last - first))
         position += segment.size
     return runs
-
-
-class _FileResponse(Response):
-    """Sends pieces one after the other; by the kernel where the server offers it.
-
-    All files are open before the first byte is sent: a deletion meanwhile takes none of them away.
-    """
-
-    def __init__(
-        self, reading: Reading, pieces: Sequence[_Piece], status: int, headers: dict[str, str]
-    ) -> None:
-        super().__init__(status_code=status, headers=headers)
-        self._pieces = pieces
-        self._files: dict[str, RawIOBase] = {}
-        try:
-            for name in {piece.segment.data_file for piece in pieces if piece.segment is not None}:
-                self._files[name] = reading.open(name)
-        except FileNotFoundError:
-            self._close()
-            raise UploadNotFound from None
-
-    def _close(self) -> None:
-        for file in self._files.values():
-            file.close()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the answer (ASGI)."""
-        send_segment = _send_blocks
-        if "http.response.zerocopysend" in scope.get("extensions", {}):
-            send_segment = _send_by_kernel
-        try:
-            await send(
-                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
-            )
-            for piece in self._pieces:
-                if piece.segment is None:
-                    await send({"type": "http.response.body", "body": piece.head, "more_body": True})
-                else:
-                    await send_segment(self._files[piece.segment.data_file], piece.segment, send)
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
-        finally:
-            self._close()
-
-
-async def _send_by_kernel(file: RawIOBase, segment: Segment, send: Send) -> None:
-    await send(
-        {
-            "type": "http.response.zerocopysend",
-            "file": file,
-            "offset": segment.start,
-            "count": segment.size,
-            "more_body": True,
-        }
-    )
-
-
-async def _send_blocks(file: RawIOBase, segment: Segment, send: Send) -> None:
-    file.seek(segment.start)
-    left = segment.size
-    while left:
-        block = await run_in_threadpool(file.read, min(left, _BLOCK))
-        if not block:
-            raise EOFError("a data file is shorter than the catalog says")
-        left -= len(block)
-        await send({"type": "http.response.body", "body": block, "more_body": True})
