@@ -97,7 +97,7 @@ def _uploads() -> dict[str, Any]:
             "post": _operation(
                 "Begin a session",
                 {"201": _json("UploadDetails", "Made"), "200": _json("UploadDetails", "Made before")},
-                "400 413 415 429 507",
+                "400 413 415 423 429 507",
                 [_header("Idempotency-Key", minLength=16, maxLength=256, pattern="^[!-~]+$")],
                 requestBody=_fields(wanted, required=["size"]),
             ),
