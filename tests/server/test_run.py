@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -217,3 +218,33 @@ def test_a_body_survives_kill_9(tmp_path: Path) -> None:
         os.kill(server.process.pid, signal.SIGKILL)
     server.kill()
     assert server.read("killed") == b"x" * 700_000
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_without_a_descriptor_new_connections_wait_and_the_log_stays_short(tmp_path: Path, loop: str) -> None:
+    """Those that there are go on; others are served as soon as there is a descriptor (uvloop sheds some)."""
+    server = Server(tmp_path, loop=loop)
+    with server.connect() as old:
+        assert old.ask("GET /hello").status == 200
+        said = server.stderr
+        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
+        highest = max(int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd"))
+        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+        crowd = [server.client() for _ in range(20)]
+        if loop == "asyncio":
+            eventually(lambda: "Too many open files" in server.stderr)
+        assert old.ask("GET /hello").status == 200
+        for one in crowd:
+            one.close()
+        eventually(lambda: serves_newcomers(server))
+        assert len(server.stderr.removeprefix(said).splitlines()) <= 5
+    assert server.stop() == 0
+
+
+def serves_newcomers(server: Server) -> bool:
+    """Whether a new connection gets its answer; it may also be shed."""
+    try:
+        with server.connect() as new:
+            return new.ask("GET /hello").status == 200
+    except (ConnectionError, EOFError):
+        return False

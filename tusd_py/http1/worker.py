@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import logging
 import os
 import signal
 import socket
 import threading
 from collections.abc import Callable
 from time import monotonic
-from typing import cast
+from typing import Any, cast
 
 import uvicorn
 from uvicorn._types import ASGI3Application
@@ -23,7 +25,11 @@ from .protocol import protocol_for
 from .settings import ServerSettings
 
 _POLL_S = 0.02
+_NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
+_LOG_AGAIN_S = 10.0
 _LAST_WRITES_S = 2.0  # for writes that were under way when the time was up
+
+_logger = logging.getLogger("tusd_py.server")
 
 
 class Worker(uvicorn.Server):
@@ -38,6 +44,7 @@ class Worker(uvicorn.Server):
         self._settings = settings
         self._lifeline = lifeline  # a pipe that the supervisor holds open; it also means "supervised"
         self._stop = asyncio.Event()
+        self._log_full_from = 0.0  # monotonic
         super().__init__(
             uvicorn.Config(
                 cast("ASGI3Application", app),
@@ -67,6 +74,7 @@ class Worker(uvicorn.Server):
     async def _serve_sockets(self, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         self.config.load()
         self._take_signals()
+        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
         lifespan = Lifespan(self.config.loaded_app)
         self.lifespan = lifespan
         await self.startup(sockets)
@@ -76,6 +84,15 @@ class Worker(uvicorn.Server):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), 1.0)
         await self.shutdown(sockets)
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Say now and then that no connection can be accepted; asyncio would, 2048 times a second."""
+        error = context.get("exception")
+        if not isinstance(error, OSError) or error.errno not in _NO_DESCRIPTORS:
+            loop.default_exception_handler(context)
+        elif monotonic() >= self._log_full_from:
+            self._log_full_from = monotonic() + _LOG_AGAIN_S
+            _logger.error("new connections have to wait: %s", error.strerror)
 
     def stop(self) -> None:
         """End gracefully; call it on the event loop."""
