@@ -223,3 +223,21 @@ async def assert_hears(holder: FileLocker, asking: FileLocker) -> None:
     await holding.ended()
     await waiting.begun()
     await waiting.ended()
+
+
+@pytest.mark.parametrize(
+    "line", [b"a -1", b"a +1", b"a 1 2", b"a ", b"a 1x", b"a " + b"9" * 5000, b"a \xb2", b"", b" 5"]
+)
+async def test_a_line_that_no_worker_writes_asks_nobody(
+    locker: FileLocker, tmp_path: Path, line: bytes
+) -> None:
+    """Whoever may write into the folder can write anything into a pipe."""
+    holding = await Holding(locker).begun()
+    pipe = next((tmp_path / "workers").iterdir())
+    marker = await Holding(locker, "b").begun()
+    pipe.write_bytes(line + b"\nb 7\n")
+    await asyncio.wait_for(marker.asked.wait(), 1)
+    assert marker.stop.at == 7
+    assert not holding.asked.is_set()
+    for each in (marker, holding):
+        await each.ended()

@@ -1,6 +1,7 @@
 """The contract of a Locker. ``other`` is a second locker on the same state: another process."""
 
 import asyncio
+from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
@@ -120,11 +121,11 @@ async def test_locks_of_other_uploads_are_other_locks(locker: Locker, other: Loc
         await holding.ended()
 
 
-async def refused_after(locker: Locker, timeout_s: float) -> float:
+async def refused_after(locker: Locker, timeout_s: float, at: int | None = None) -> float:
     """Try to get the lock; return how long it took to be refused."""
     start = asyncio.get_running_loop().time()
     with pytest.raises(UploadLocked):
-        async with locker.hold("a", StopSignal(), timeout_s=timeout_s):
+        async with locker.hold("a", StopSignal(), timeout_s=timeout_s, at=at):
             pass
     return asyncio.get_running_loop().time() - start
 
@@ -173,6 +174,36 @@ async def test_a_request_with_prospects_gets_the_lock(locker: Locker, other: Loc
         async with asyncio.timeout(2):
             async with waiter.hold("a", StopSignal(), timeout_s=2, before_asking=look):
                 assert seen[:1] == [None]
+        await first.ended()
+
+
+async def test_the_holder_is_told_where_the_sender_is(locker: Locker, other: Locker) -> None:
+    """A writer that is beyond that place goes on; one that is there stops."""
+    for waiter in (locker, other):
+        first = await Holding(locker).begun()
+        waiting = asyncio.ensure_future(refused_after(waiter, 0.3, at=5))
+        await asyncio.wait_for(first.asked.wait(), 1)
+        assert first.stop.at == 5
+        assert not first.stop.ends(6)
+        await waiting
+        await first.ended()
+
+
+async def test_a_request_that_loses_its_prospects_waits_no_longer(locker: Locker, other: Locker) -> None:
+    """The holder has moved on meanwhile: the late sender learns it long before the time-out."""
+    for waiter in (locker, other):
+        first = await Holding(locker).begun()
+        looks = iter([True, False])
+
+        async def look(looks: Iterator[bool] = looks) -> None:
+            if not next(looks):
+                raise OffsetMismatch(expected=1, provided=0)
+
+        async with asyncio.timeout(2):
+            with pytest.raises(OffsetMismatch):
+                async with waiter.hold("a", StopSignal(), timeout_s=30, at=0, before_asking=look):
+                    pass
+        assert not first.task.done()
         await first.ended()
 
 

@@ -22,7 +22,13 @@ Check = Callable[[], Awaitable[object]] | None
 class GrantsEverybody(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
         yield
 
@@ -30,10 +36,16 @@ class GrantsEverybody(FileLocker):
 class GrantsEveryProcess(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
         async with super().hold(
-            f"{upload_id}-{id(self)}", stop, timeout_s=timeout_s, before_asking=before_asking
+            f"{upload_id}-{id(self)}", stop, timeout_s=timeout_s, at=at, before_asking=before_asking
         ):
             yield
 
@@ -41,50 +53,78 @@ class GrantsEveryProcess(FileLocker):
 class HasOneLockForAll(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold("one", stop, timeout_s=timeout_s, before_asking=before_asking):
+        async with super().hold("one", stop, timeout_s=timeout_s, at=at, before_asking=before_asking):
             yield
 
 
 class AsksNobody(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(upload_id, StopSignal(), timeout_s=timeout_s, before_asking=before_asking):
+        async with super().hold(
+            upload_id, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking
+        ):
             yield
 
 
 class HearsNoOtherProcess(FileLocker):
-    def _asked(self, upload_id: str) -> None:
+    def _asked(self, upload_id: str, at: int | None) -> None:
         pass
 
 
 class HearsOnlyTheFirstQuestion(FileLocker):
     has_heard = False
 
-    def _asked(self, upload_id: str) -> None:
+    def _asked(self, upload_id: str, at: int | None) -> None:
         if not self.has_heard:
             self.has_heard = True
-            super()._asked(upload_id)
+            super()._asked(upload_id, at)
 
 
 class WaitsForEver(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(upload_id, stop, timeout_s=timeout_s + 60, before_asking=before_asking):
+        async with super().hold(
+            upload_id, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking
+        ):
             yield
 
 
 class GrantsAfterTheTimeOut(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        held = super().hold(upload_id, stop, timeout_s=timeout_s, before_asking=before_asking)
+        held = super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
         try:
             await held.__aenter__()
         except UploadLocked:
@@ -99,38 +139,94 @@ class GrantsAfterTheTimeOut(FileLocker):
 class KeepsWhatFailed(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        held = super().hold(upload_id, stop, timeout_s=timeout_s, before_asking=before_asking)
+        held = super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
         await held.__aenter__()
         yield
         await held.__aexit__(None, None, None)
 
 
+class ForgetsWhereTheSenderIs(FileLocker):
+    @asynccontextmanager
+    async def hold(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
+    ) -> AsyncIterator[None]:
+        async with super().hold(upload_id, stop, timeout_s=timeout_s, before_asking=before_asking):
+            yield
+
+
+class LooksOnce(FileLocker):
+    @asynccontextmanager
+    async def hold(
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
+    ) -> AsyncIterator[None]:
+        looked = False
+
+        async def look() -> None:
+            nonlocal looked
+            if before_asking is not None and not looked:
+                looked = True
+                await before_asking()
+
+        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=look):
+            yield
+
+
 class AsksWhoeverHasNoProspects(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(upload_id, stop, timeout_s=timeout_s):
+        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at):
             yield
 
 
 class LooksAtEveryProspect(FileLocker):
     @asynccontextmanager
     async def hold(
-        self, upload_id: str, stop: StopSignal, *, timeout_s: float, before_asking: Check = None
+        self,
+        upload_id: str,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
     ) -> AsyncIterator[None]:
         if before_asking is not None:
             await before_asking()
-        async with super().hold(upload_id, stop, timeout_s=timeout_s):
+        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at):
             yield
 
 
 class AsksBeforeItLooks(FileLocker):
     @asynccontextmanager
     async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        self._asked(upload_id)
+        self._asked(upload_id, None)
         async with super().hold_if_free(upload_id) as is_held:
             yield is_held
 
@@ -165,6 +261,8 @@ class OnlyLooks(FileLocker):
         (WaitsForEver, "test_time_out"),
         (GrantsAfterTheTimeOut, "test_time_out"),
         (KeepsWhatFailed, "test_a_request_that_fails_lets_go"),
+        (ForgetsWhereTheSenderIs, "test_the_holder_is_told_where_the_sender_is"),
+        (LooksOnce, "test_a_request_that_loses_its_prospects_waits_no_longer"),
         (AsksWhoeverHasNoProspects, "test_a_request_without_prospects_disturbs_nobody"),
         (LooksAtEveryProspect, "test_a_free_lock_needs_no_look_at_the_prospects"),
         (AsksBeforeItLooks, "test_hold_if_free_asks_nobody"),

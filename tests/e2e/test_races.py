@@ -73,6 +73,29 @@ def test_two_senders_at_one_offset_never_mix(serve: Serve, flags: tuple[str, ...
 
 
 @RACERS
+def test_one_of_many_pairs_always_wins(serve: Serve, flags: tuple[str, ...]) -> None:
+    """The older sender's first bytes come at about the moment at which the newer one asks for the upload."""
+    server = serve(*flags)
+    size = 200_000
+    bodies = [payload(size, seed=60), payload(size, seed=61)]
+    with Tus(server.url) as tus:
+        for pair in range(40):
+            url = tus.create(size)
+            with Wire(server.host_port) as first, Wire(server.host_port) as second:
+                first.begin_patch(url, 0, size)
+                second.begin_patch(url, 0, size)
+                time.sleep(0.002 * (pair % 20))
+                first.send(bodies[0][: size // 2])
+                time.sleep(0.06)
+                statuses = at_once(
+                    [partial(send_all, first, bodies[0][size // 2 :]), partial(send_all, second, bodies[1])]
+                )
+            assert statuses.count(204) == 1, f"pair {pair}: {statuses}"
+            stored = (server.upload_dir / id_of(url)).read_bytes()
+            assert stored == bodies[statuses.index(204)], "the senders' bytes are mixed"
+
+
+@RACERS
 def test_two_senders_that_wait_for_each_other_never_mix(serve: Serve, flags: tuple[str, ...]) -> None:
     """Both have sent their head at offset 0 before either sends a byte: the later one has the upload."""
     server = serve(*flags)

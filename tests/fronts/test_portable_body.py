@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import functools
 import hashlib
 import os
 import resource
@@ -109,6 +110,34 @@ async def test_stop_before_the_first_byte(file: int) -> None:
     stop.request()
     async with asyncio.timeout(1):
         assert await body(b"ab", end=None).write_to(file, 0, 9, stop=stop) == Received(2, Ended.STOPPED)
+
+
+async def test_a_stop_that_the_body_has_outrun_is_withdrawn(file: int) -> None:
+    """CONC-05: asked at byte 0 by another sender, it takes a byte before it ends and so goes on."""
+    stop, slept = StopSignal(), asyncio.Event()
+    stop.request(at=0)
+    parts = iter([b"ab", b"cd"])
+
+    async def receive() -> dict[str, object]:
+        data = next(parts)
+        if data == b"cd":
+            await slept.wait()
+        return {"type": "http.request", "body": data, "more_body": data != b"cd"}
+
+    asyncio.get_running_loop().call_later(0.7, slept.set)  # longer than any stop takes
+    async with asyncio.timeout(2):
+        got = await PortableBody({"headers": []}, receive, None).write_to(file, 0, 9, stop=stop)
+    assert got == Received(4, Ended.COMPLETE)
+    assert stop.reason is None
+
+
+async def test_a_stop_at_the_bodys_own_offset_ends_it(file: int) -> None:
+    """Take-over: nothing has come since the other sender asked where the upload is."""
+    stop = StopSignal()
+    asyncio.get_running_loop().call_later(0.05, functools.partial(stop.request, at=6))
+    async with asyncio.timeout(1):
+        got = await body(b"ab", end=None).write_to(file, 4, 9, stop=stop)
+    assert got == Received(2, Ended.STOPPED)
 
 
 async def test_stop_while_more_always_comes(file: int) -> None:

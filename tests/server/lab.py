@@ -81,7 +81,7 @@ class Lab:
         hashes: list[Hash] = [digest] if "hash" in call.query else []
         stop = self.stops[call.name] = StopSignal()
         if "stopped" in call.query:
-            stop.request()
+            self._ask(call)
         fd = os.open(path, os.O_RDWR | os.O_CREAT)
         place = call.number("offset", 0)
         limit = call.number("limit", 1 << 60)
@@ -101,8 +101,12 @@ class Lab:
         await call.answer(result, 503 if received.ended is Ended.SHUTDOWN else 200)
 
     async def on_stop(self, call: Call) -> None:
-        self.stops[call.name].request()
+        self._ask(call)
         await call.answer({})
+
+    def _ask(self, call: Call) -> None:
+        at = call.number("at", -1)
+        self.stops[call.name].request(at=None if at < 0 else at)
 
     async def on_result(self, call: Call) -> None:
         await call.answer(self.results.get(call.name))

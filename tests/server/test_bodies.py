@@ -218,6 +218,39 @@ def test_a_stopped_body_that_keeps_coming_ends_all_the_same(write_way: Way, name
     assert len(way.server.read(name)) == answer["count"]
 
 
+def test_a_body_that_has_outrun_a_stop_goes_on(write_way: Way, name: str) -> None:
+    """CONC-05: asked by a sender that is at a byte which this one has passed; then by one that is level."""
+    way = write_way
+    with way.server.connect() as client:
+        way.begin(client, name, len(DATA))
+        way.send(client, DATA[:500_000])
+        eventually(lambda: len(way.server.read(name)) == 500_000)
+        way.server.get(f"/stop/{name}?at=400000")
+        time.sleep(0.7)  # longer than any stop takes
+        way.send(client, DATA[500_000:600_000])
+        eventually(lambda: len(way.server.read(name)) == 600_000)
+        way.server.get(f"/stop/{name}?at=600000")
+        answer = client.answer().json()
+        assert (answer["count"], answer["ended"]) == (600_000, "stopped")
+    assert way.server.read(name) == DATA[:600_000]
+
+
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_a_body_asked_before_its_first_byte_goes_on_with_it(write_way: Way, name: str, size: int) -> None:
+    """CONC-05: asked at its own offset, and alive after all: it must not end behind bytes that it took."""
+    way = write_way
+    with way.server.connect() as client:
+        way.begin(client, f"{name}?stopped=1&at=0", size)
+        way.send(client, DATA[:500])
+        eventually(lambda: len(way.server.read(name)) == 500)
+        time.sleep(0.7)  # longer than any stop takes
+        way.send(client, DATA[500:size])
+        way.end(client)
+        answer = client.answer().json()
+        assert (answer["count"], answer["ended"]) == (size, "complete")
+    assert way.server.read(name) == DATA[:size]
+
+
 def test_a_body_stopped_beforehand_still_takes_what_has_arrived(write_way: Way, name: str) -> None:
     way = write_way
     with way.server.connect() as client:

@@ -205,7 +205,7 @@ class Exchange:
         if self._stop is not None:
             self._stop.request(Ended.SHUTDOWN)
         else:
-            self.inbox.stop(Ended.SHUTDOWN)
+            self.inbox.stop(lambda: Ended.SHUTDOWN)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
         """End the wait for a body that does not come."""

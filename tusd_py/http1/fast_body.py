@@ -129,17 +129,28 @@ class FastBody:
                 return Ended.COMPLETE
             if pause is _Pause.GONE:
                 return Ended.DISCONNECTED
-            if self._stop_at is not None and self._stop.reason is not None:
-                gap_ends = self._intake.last_byte + STOP_GAP_S if pause is _Pause.DRY else self._stop_at
-                if monotonic() >= min(gap_ends, self._stop_at):
-                    return self._stop.reason
+            reason = self._reason_to_end(pause)
+            if reason is not None:
+                return reason
             if pause is _Pause.DRY:
                 await self._until_readable()
             if self._stalled:
                 return Ended.STALLED
 
+    def _reason_to_end(self, pause: _Pause) -> Ended | None:
+        """Return why the body ends here, if it was asked to and its time has come."""
+        if self._stop_at is None:
+            return None
+        if not self._stop.ends(self._intake.offset):
+            self._stop_at = None
+            self._intake.hurry = False
+            return None
+        gap_ends = self._intake.last_byte + STOP_GAP_S if pause is _Pause.DRY else self._stop_at
+        return self._stop.reason if monotonic() >= min(gap_ends, self._stop_at) else None
+
     def _on_stop(self) -> None:
-        self._stop_at = monotonic() + STOP_WITHIN_S
+        if self._stop_at is None:
+            self._stop_at = monotonic() + STOP_WITHIN_S
         self._intake.hurry = True
         self._wake()
 

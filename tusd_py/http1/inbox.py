@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from time import monotonic
 
 from tusd_py.model.body import Ended
@@ -136,20 +137,24 @@ class Inbox:
         if since is not None and now - max(since, self.last_byte) > network_timeout_s:
             self.finish(Ended.STALLED)
 
-    def stop(self, reason: Ended) -> None:
-        """End the body at the next gap, but soon."""
+    def stop(self, reason: Callable[[], Ended | None]) -> None:
+        """End the body at the next gap, but soon, unless there is no ``reason`` any more by then."""
         if self._stop_at is None and self.ended is None:
             self._stop_at = monotonic() + STOP_WITHIN_S
             self._wire.resume_reading()
             # One turn of the loop for what the kernel already has.
             self._wire.loop.call_later(0.001, self._stop_at_gap, reason)
 
-    def _stop_at_gap(self, reason: Ended) -> None:
+    def _stop_at_gap(self, reason: Callable[[], Ended | None]) -> None:
         if self.ended is not None or self._stop_at is None:
+            return
+        ended = reason()
+        if ended is None:
+            self._stop_at = None
             return
         now = monotonic()
         ends_at = min(self.last_byte + STOP_GAP_S, self._stop_at)
         if now >= ends_at:
-            self.finish(reason)
+            self.finish(ended)
         else:
             self._wire.loop.call_later(ends_at - now, self._stop_at_gap, reason)

@@ -24,13 +24,18 @@ async def receive(
     """Write the body to ``place`` (descriptor, offset, limit); as ``tusd_py.model.body.Body.write_to``."""
     fd, offset, limit = place
     inbox.backlog = WRITING_BACKLOG
-    stop.on_request(lambda: inbox.stop(stop.reason or Ended.STOPPED))
-    count = 0
+    count = taken = 0
+
+    def reason_to_end() -> Ended | None:
+        return stop.reason if stop.ends(offset + taken + inbox.buffered) else None
+
+    stop.on_request(lambda: inbox.stop(reason_to_end))
     while True:
         pieces = inbox.take(limit - count)
         if pieces:
-            is_small = sum(map(len, pieces)) <= SMALL
-            write = pool.run_quick if is_small else pool.run
+            size = sum(map(len, pieces))
+            taken += size
+            write = pool.run_quick if size <= SMALL else pool.run
             count += await write(write_pieces, fd, pieces, offset + count, hashes)
         elif count == limit and (inbox.buffered or inbox.framing.left):
             return Received(count, Ended.OVERRUN)

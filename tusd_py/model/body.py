@@ -48,28 +48,46 @@ class StopSignal:
 
     A body that is asked to stop takes what has already arrived and ends within half a second, at the
     first moment it would have to wait. Asking twice is harmless; the first reason stays.
+
+    Another sender asks with its offset: it can go on only from there. A body that takes a byte beyond
+    that offset before it has ended has outrun the request, which is then withdrawn.
+
+    Attributes:
+        at: The offset with which the stop was asked for; None: it holds wherever the body is.
+        shown: The offset that others are told while the body arrives, where that is not the number of
+            bytes that were taken: they await a checksum or the catalog's record.
     """
 
-    __slots__ = ("_callbacks", "reason")
+    __slots__ = ("_callbacks", "at", "reason", "shown")
 
     def __init__(self) -> None:
         self.reason: Ended | None = None
+        self.at: int | None = None
+        self.shown: int | None = None
         self._callbacks: list[Callable[[], None]] = []
 
-    def request(self, reason: Ended = Ended.STOPPED) -> None:
-        """Ask the body to end for ``reason`` (``STOPPED`` or ``SHUTDOWN``)."""
-        if self.reason is None:
-            self.reason = reason
-            callbacks, self._callbacks = self._callbacks, []
-            for callback in callbacks:
-                callback()
+    def request(self, reason: Ended = Ended.STOPPED, *, at: int | None = None) -> None:
+        """Ask the body to end for ``reason`` (``STOPPED`` or ``SHUTDOWN``), if it is still at ``at``."""
+        if self.reason is not None and (self.at is None or self.at == at):
+            return
+        self.reason, self.at = reason, at
+        for callback in self._callbacks:
+            callback()
 
     def on_request(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` once when the stop is asked for; at once when it already was."""
-        if self.reason is None:
-            self._callbacks.append(callback)
-        else:
+        """Call ``callback`` when the stop is asked for, again after a withdrawal; at once when it was."""
+        self._callbacks.append(callback)
+        if self.reason is not None:
             callback()
+
+    def ends(self, position: int) -> bool:
+        """Whether a body that has taken every byte below ``position`` has to end.
+
+        A request that the body has outrun is withdrawn.
+        """
+        if self.at is not None and self.at != (position if self.shown is None else self.shown):
+            self.reason = self.at = None
+        return self.reason is not None
 
 
 class Body(Protocol):

@@ -21,6 +21,7 @@ class Locker(Protocol):
         stop: StopSignal,
         *,
         timeout_s: float,
+        at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
         """Hold the lock of an upload.
@@ -29,8 +30,11 @@ class Locker(Protocol):
         it runs. From then on ``stop`` may be asked in the same way by whoever comes next.
 
         Args:
-            before_asking: Called when somebody holds the lock, before that one is asked to stop. What
-                it raises ends the wait; so a request that has no prospects disturbs nobody.
+            at: The offset from which this request goes on; handed to the holder's signal, so that a
+                writer that has moved on ignores it. None: the holder is to stop wherever it is.
+            before_asking: Called when somebody holds the lock, each time before that one is asked to
+                stop: at once, and again while the wait lasts. What it raises ends the wait; so a request
+                that has no prospects disturbs nobody, and one that has lost them does not wait.
 
         Raises:
             UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.

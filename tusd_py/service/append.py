@@ -82,9 +82,8 @@ class Appender:
             await self._check(current, offset)
             await self._ranged.check(current)
 
-        async with core.locker.hold(
-            upload_id, stop, timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
-        ):
+        timeout_s = core.config.acquire_lock_timeout_s
+        async with core.locker.hold(upload_id, stop, timeout_s=timeout_s, at=offset, before_asking=check):
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
             await self._ranged.check(upload)
@@ -169,9 +168,11 @@ class Appender:
         self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
     ) -> _Written:
         if upload.prefix is not None and upload.state is UploadState.OPEN:
+            stop.shown = offset
             received = await self._ranged.write(upload, offset, body, proof, stop)
             return _Written(offset + received.count, received.ended)
         if proof.is_asked_for and upload.state is UploadState.OPEN:
+            stop.shown = offset
             return await self._write_verified(upload, offset, body, proof, stop)
         with full_medium_refused():
             limit = self._limit(upload) - offset

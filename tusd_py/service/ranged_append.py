@@ -87,6 +87,8 @@ class RangedAppend:
         received = await core.store.write(
             upload.id, offset, body, limit=chunk.range.size, hashes=hashes, stop=stop
         )
+        if stop.at is not None and received.ended is Ended.STOPPED:
+            return Received(0, received.ended)  # another sender has begun at this very byte
         if proof.is_asked_for:
             if received.ended is not Ended.COMPLETE:
                 return Received(0, received.ended)

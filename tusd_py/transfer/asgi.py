@@ -89,8 +89,8 @@ class PortableBody:
             while ended is None:
                 message = await self.next_event(stopped)
                 if message is None:
-                    ended = stop.reason or Ended.STOPPED
-                    break
+                    ended = stopped.reason_at(offset + limit - left)
+                    continue
                 if message["type"] == "http.disconnect":
                     ended = Ended(message.get("tusd_py.ended", Ended.DISCONNECTED))
                     break
@@ -102,7 +102,7 @@ class PortableBody:
                 await writer.take(data[:left])
                 left -= min(left, len(data))
                 if ended is None and stopped.is_over():
-                    ended = stop.reason
+                    ended = stopped.reason_at(offset + limit - left)
         finally:
             self.let_go()
             await writer.finish()
@@ -135,14 +135,22 @@ class Stopped:
 
     def __init__(self, stop: StopSignal) -> None:
         self._loop = asyncio.get_running_loop()
+        self._stop = stop
         self.future: asyncio.Future[None] = self._loop.create_future()
         self._deadline = 0.0
         stop.on_request(self._request)
 
     def _request(self) -> None:
-        self._deadline = self._loop.time() + _GRACE_S
         if not self.future.done():
+            self._deadline = self._loop.time() + _GRACE_S
             self.future.set_result(None)
+
+    def reason_at(self, position: int) -> Ended | None:
+        """Return why a body that has come to ``position`` ends; None: it has outrun the request."""
+        if self._stop.ends(position):
+            return self._stop.reason
+        self.future = self._loop.create_future()
+        return None
 
     def is_over(self) -> bool:
         """Whether the stop was given so long ago that a body must end although more is at hand."""

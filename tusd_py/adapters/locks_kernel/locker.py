@@ -16,7 +16,7 @@ import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tusd_py.adapters.locks_kernel.requests import Inbox
 from tusd_py.errors import UploadLocked
@@ -39,6 +39,18 @@ class _Holder:
         self.released: asyncio.Event | None = None  # made only when somebody waits
 
 
+class _Question(NamedTuple):
+    """How a request asks the holder to stop; see ``Locker.hold``."""
+
+    at: int | None
+    before_asking: Callable[[], Awaitable[object]] | None
+
+    async def look(self) -> None:
+        """See whether the request still has prospects. Raises what says that it has none."""
+        if self.before_asking is not None:
+            await self.before_asking()
+
+
 class FileLocker(Locker):
     """Locks below ``directory``. One for each event loop; made by ``open``, ended by ``close``."""
 
@@ -57,10 +69,10 @@ class FileLocker(Locker):
         fd, self._fd = self._fd, -1
         os.close(fd)
 
-    def _asked(self, upload_id: str) -> None:
+    def _asked(self, upload_id: str, at: int | None) -> None:
         holder = self._holders.get(upload_id)
         if holder is not None:
-            holder.stop.request()
+            holder.stop.request(at=at)
 
     def hold(
         self,
@@ -68,29 +80,20 @@ class FileLocker(Locker):
         stop: StopSignal,
         *,
         timeout_s: float,
+        at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        return _Hold(self, upload_id, stop, timeout_s, before_asking)
+        return _Hold(self, upload_id, stop, timeout_s, _Question(at, before_asking))
 
-    async def acquire(
-        self,
-        upload_id: str,
-        stop: StopSignal,
-        timeout_s: float,
-        before_asking: Callable[[], Awaitable[object]] | None,
-    ) -> None:
+    async def acquire(self, upload_id: str, stop: StopSignal, timeout_s: float, question: _Question) -> None:
         """Take the lock; see ``hold``, which lets go of it, too."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        if upload_id in self._holders:
-            if before_asking is not None:
-                await before_asking()
-            await self._wait_for_this_process(upload_id, deadline)
+        while upload_id in self._holders:
+            await self._wait_for_this_process(upload_id, question, deadline)
         self._holders[upload_id] = _Holder(stop)
         try:
             if not _try_lock(self._fd, upload_id):
-                if before_asking is not None:
-                    await before_asking()
-                await self._wait_for_other_processes(upload_id, deadline)
+                await self._wait_for_other_processes(upload_id, question, deadline)
         except BaseException:
             self._leave(upload_id)
             raise
@@ -119,17 +122,23 @@ class FileLocker(Locker):
         if holder.released is not None:
             holder.released.set()
 
-    async def _wait_for_this_process(self, upload_id: str, deadline: float) -> None:
-        while (holder := self._holders.get(upload_id)) is not None:
-            holder.stop.request()
-            holder.released = holder.released or asyncio.Event()
-            try:
-                async with asyncio.timeout_at(deadline):
-                    await holder.released.wait()
-            except TimeoutError:
+    async def _wait_for_this_process(self, upload_id: str, question: _Question, deadline: float) -> None:
+        """Ask the holder, and wait until it lets go or it is time to ask again."""
+        await question.look()
+        holder = self._holders.get(upload_id)
+        if holder is None:
+            return
+        holder.stop.request(at=question.at)
+        holder.released = holder.released or asyncio.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout_at(min(deadline, loop.time() + _ASK_AGAIN_S)):
+                await holder.released.wait()
+        except TimeoutError:
+            if loop.time() >= deadline:
                 raise UploadLocked from None
 
-    async def _wait_for_other_processes(self, upload_id: str, deadline: float) -> None:
+    async def _wait_for_other_processes(self, upload_id: str, question: _Question, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         ask_at = loop.time()
         while not _try_lock(self._fd, upload_id):
@@ -137,7 +146,8 @@ class FileLocker(Locker):
             if now >= deadline:
                 raise UploadLocked
             if now >= ask_at:
-                self._inbox.ask_others(upload_id)
+                await question.look()
+                self._inbox.ask_others(upload_id, question.at)
                 ask_at = now + _ASK_AGAIN_S
             await asyncio.sleep(_POLL_S)
 
@@ -153,11 +163,11 @@ class _Hold:
         upload_id: str,
         stop: StopSignal,
         timeout_s: float,
-        before_asking: Callable[[], Awaitable[object]] | None,
+        question: _Question,
     ) -> None:
         self._locker = locker
         self._upload_id = upload_id
-        self._arguments = (stop, timeout_s, before_asking)
+        self._arguments = (stop, timeout_s, question)
 
     async def __aenter__(self) -> None:
         await self._locker.acquire(self._upload_id, *self._arguments)

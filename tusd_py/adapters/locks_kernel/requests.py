@@ -1,7 +1,8 @@
 """How workers of one data directory ask each other to stop writing to an upload.
 
-Each process has a named pipe in a shared folder; a question is one line with the upload's id, written
-to the pipes of all the others. Nothing is kept and nothing is answered: who waits sees the lock.
+Each process has a named pipe in a shared folder; a question is one line, written to the pipes of all the
+others: the upload's id and, behind a space, the offset of the sender that asks, if it has one. Nothing is
+kept and nothing is answered: who waits sees the lock.
 """
 
 from __future__ import annotations
@@ -13,14 +14,17 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from tusd_py.model.upload import is_upload_id
+from tusd_py.model.upload import MAX_LENGTH, is_upload_id
+
+_DIGITS: Final = len(str(MAX_LENGTH))
 
 
 class Inbox:
-    """This process' pipe in ``folder``. ``asked`` is called with each upload id, on the event loop."""
+    """This process' pipe in ``folder``. ``asked`` gets each upload id and offset, on the event loop."""
 
-    def __init__(self, folder: Path, asked: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, asked: Callable[[str, int | None], None]) -> None:
         self._folder = folder
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
         # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
@@ -49,9 +53,9 @@ class Inbox:
             with suppress(OSError):
                 path.unlink()
 
-    def ask_others(self, upload_id: str) -> None:
+    def ask_others(self, upload_id: str, at: int | None = None) -> None:
         """Ask every other process to stop writing to the upload; processes that died are tidied away."""
-        line = upload_id.encode() + b"\n"
+        line = f"{upload_id}\n".encode() if at is None else f"{upload_id} {at}\n".encode()
         for path in self._folder.iterdir():
             if path != self._path and not path.name.startswith("."):
                 _send(path, line)
@@ -62,9 +66,21 @@ class Inbox:
         with suppress(BlockingIOError):
             *lines, self._rest = (self._rest + os.read(self._fd, 65536)).split(b"\n")
             for line in lines:
-                name = line.decode("ascii", "replace")
-                if is_upload_id(name):
-                    self._asked(name)
+                question = _parse(line.decode("ascii", "replace"))
+                if question is not None:
+                    self._asked(*question)
+
+
+def _parse(line: str) -> tuple[str, int | None] | None:
+    """Return the upload's id and the offset; None for what no worker writes."""
+    upload_id, space, at = line.partition(" ")
+    if not is_upload_id(upload_id):
+        return None
+    if not space:
+        return upload_id, None
+    if not (at.isascii() and at.isdigit() and len(at) <= _DIGITS):
+        return None
+    return upload_id, int(at)
 
 
 def _send(path: Path, line: bytes) -> None:
