@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tusd_py.transfer.calls import EarnedQuick, Quick
+from tusd_py.transfer.calls import Medium, Quick
 
 pytestmark = pytest.mark.anyio
 
@@ -38,12 +38,12 @@ def compute() -> bool:
 
 
 async def test_quick_calls_are_made_on_the_event_loop(executor: ThreadPoolExecutor) -> None:
-    quick = Quick(executor)
+    quick = Quick(executor, "local")
     assert [await quick.run(on_the_loop) for _ in range(20)] == [True] * 20
 
 
 async def test_one_slow_call_may_be_chance_two_are_the_medium(executor: ThreadPoolExecutor) -> None:
-    quick = Quick(executor)
+    quick = Quick(executor, "local")
     assert await quick.run(wait)
     assert await quick.run(wait)
     assert quick.is_slow
@@ -51,7 +51,7 @@ async def test_one_slow_call_may_be_chance_two_are_the_medium(executor: ThreadPo
 
 
 async def test_quick_calls_between_slow_ones_make_up_for_them(executor: ThreadPoolExecutor) -> None:
-    quick = Quick(executor)
+    quick = Quick(executor, "local")
     for _ in range(3):
         await quick.run(wait)
         for _ in range(10):
@@ -62,40 +62,35 @@ async def test_quick_calls_between_slow_ones_make_up_for_them(executor: ThreadPo
 async def test_a_processor_that_was_busy_is_not_the_medium_s_fault(executor: ThreadPoolExecutor) -> None:
     if not hasattr(resource, "RUSAGE_THREAD"):
         pytest.skip("this system does not say why a call took long")
-    quick = Quick(executor)
+    quick = Quick(executor, "local")
     for _ in range(5):
         await quick.run(compute)
     assert not quick.is_slow
 
 
 async def test_what_a_call_raises_is_raised_wherever_it_is_made(executor: ThreadPoolExecutor) -> None:
-    for quick in (Quick(executor), EarnedQuick(executor)):
+    for quick in (Quick(executor, "local"), Quick(executor, "remote")):
         with pytest.raises(ZeroDivisionError):
             await quick.run(lambda: 1 // 0)
 
 
-async def test_a_sync_is_made_in_a_thread_until_it_took_no_time_often_enough(
-    executor: ThreadPoolExecutor,
+@pytest.mark.parametrize(
+    ("medium", "quick_here", "sync_here"),
+    [("memory", True, True), ("local", True, False), ("remote", False, False)],
+)
+async def test_what_the_medium_is_decides_where_calls_are_made(
+    executor: ThreadPoolExecutor, medium: Medium, quick_here: bool, sync_here: bool
 ) -> None:
-    quick = EarnedQuick(executor)
-    places = [await quick.run(on_the_loop) for _ in range(50)]
-    assert places[:8] == [False] * 8
-    assert places == sorted(places), "once earned, trust stays"
-    assert places[-1]
+    quick = Quick(executor, medium)
+    assert await quick.run(on_the_loop) is quick_here
+    assert await quick.run_sync(on_the_loop) is sync_here
 
 
-async def test_a_medium_that_syncs_slowly_never_holds_the_loop_up(executor: ThreadPoolExecutor) -> None:
-    quick = EarnedQuick(executor)
-    assert not any([await quick.run(wait) for _ in range(10)])
-
-
-async def test_a_medium_that_was_slow_once_has_to_earn_trust_again(executor: ThreadPoolExecutor) -> None:
-    """Calls that had nothing to sync must not make up for one that held the loop up."""
-    quick = EarnedQuick(executor)
-    while quick.is_slow:
-        await quick.run(on_the_loop)
-    assert await quick.run(wait), "it could not be known"
-    assert not any([await quick.run(on_the_loop) for _ in range(8)])
+async def test_memory_is_never_given_up(executor: ThreadPoolExecutor) -> None:
+    """It cannot stall; what looks slow there is a busy machine."""
+    quick = Quick(executor, "memory")
+    for _ in range(3):
+        await quick.run(time.sleep, 0.06)
     assert await quick.run(on_the_loop)
 
 
@@ -105,6 +100,6 @@ async def test_a_call_that_took_far_too_long_is_not_made_here_again(executor: Th
         while time.monotonic() < until:
             pass
 
-    quick = Quick(executor)
+    quick = Quick(executor, "local")
     await quick.run(compute_long)
     assert quick.is_slow, "whatever it waited for"

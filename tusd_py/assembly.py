@@ -9,6 +9,7 @@ from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.hooks_callables import CallableHooks
 from tusd_py.adapters.locks_kernel.locker import FileLocker
+from tusd_py.adapters.medium import medium_of
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.fronts.chunks.artifacts import ArtifactsFront
@@ -99,9 +100,10 @@ async def open_backends(config: Config) -> Backends:
     (config.upload_dir / FOLDER).mkdir(exist_ok=True, mode=config.dir_mode)
     async with AsyncExitStack() as opened:  # whatever fails closes what was opened before it
         is_synced = config.durability != "none"
-        store = FileStore(config.upload_dir, file_mode=config.file_mode, writes_back=is_synced)
+        medium = medium_of(config.upload_dir) if config.medium == "auto" else config.medium
+        store = FileStore(config.upload_dir, file_mode=config.file_mode, writes_back=is_synced, medium=medium)
         opened.callback(store.close)
-        catalog = await open_catalog(state / "catalog.sqlite3")
+        catalog = await open_catalog(state / "catalog.sqlite3", medium)
         opened.push_async_callback(catalog.close)
         locker = FileLocker(state)
         opened.callback(locker.close)

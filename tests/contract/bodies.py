@@ -28,7 +28,14 @@ class Sent(Body):
         return ()
 
     async def write_to(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """Write each piece to its place, as a server's body does."""
         self.stops.append(stop)

@@ -75,7 +75,14 @@ class Exchange:
         return self.inbox.framing.trailers
 
     async def write_body(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """Write the request's body into ``fd``; the contract is ``tusd_py.model.body.Body.write_to``.
 
@@ -91,7 +98,9 @@ class Exchange:
         try:
             sock = self._second_descriptor(limit)
             if sock is None:
-                return await slow_body.receive(self.inbox, self._pool, (fd, offset, limit), hashes, stop)
+                write_small = self._pool.run if in_thread else self._pool.run_quick
+                place = (fd, offset, limit)
+                return await slow_body.receive(self.inbox, self._pool, place, hashes, stop, write_small)
             with sock:
                 return await self._write_fast((fd, offset, limit), hashes, stop, sock)
         finally:

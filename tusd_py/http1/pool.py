@@ -100,7 +100,7 @@ class Pool:
         self._active: set[_Job[Any]] = set()
         self._look: asyncio.TimerHandle | None = None
         self._jobs: SimpleQueue[_Job[Any]] = SimpleQueue()
-        self._quick = Quick(ThreadPoolExecutor(2, thread_name_prefix="body-small"))
+        self._quick = Quick(ThreadPoolExecutor(2, thread_name_prefix="body-small"), "local")
         self._hashers = ThreadPoolExecutor(max(1, _PROCESSORS // 2), thread_name_prefix="body-hash")
 
     @property

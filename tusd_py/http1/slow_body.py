@@ -7,7 +7,7 @@ large writes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
 from tusd_py.transfer.writing import write_pieces
@@ -19,7 +19,12 @@ SMALL = 64 * 1024  # bytes that are written in less time than a trip to a thread
 
 
 async def receive(
-    inbox: Inbox, pool: Pool, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal
+    inbox: Inbox,
+    pool: Pool,
+    place: tuple[int, int, int],
+    hashes: Sequence[Hash],
+    stop: StopSignal,
+    write_small: Callable[..., Awaitable[int]],
 ) -> Received:
     """Write the body to ``place`` (descriptor, offset, limit); as ``tusd_py.model.body.Body.write_to``."""
     fd, offset, limit = place
@@ -35,7 +40,7 @@ async def receive(
         if pieces:
             size = sum(map(len, pieces))
             taken += size
-            write = pool.run_quick if size <= SMALL else pool.run
+            write = write_small if size <= SMALL else pool.run
             count += await write(write_pieces, fd, pieces, offset + count, hashes)
         elif count == limit and (inbox.buffered or inbox.framing.left):
             return Received(count, Ended.OVERRUN)

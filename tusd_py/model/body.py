@@ -98,13 +98,21 @@ class Body(Protocol):
         """Bytes the client announced (``Content-Length``); None for a chunked body."""
 
     async def write_to(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """Write the body into the open file ``fd`` from byte ``offset`` on, at most ``limit`` bytes.
 
         Every byte goes to an explicit place; the file's own position is not used. On return the bytes
         are in the file (not necessarily on the medium) and each of ``hashes`` has taken exactly them,
-        in order. Blocking calls run off the event loop; memory does not grow with the body.
+        in order. Blocking calls run off the event loop, with ``in_thread`` also those that take microseconds
+        on a local medium; memory does not grow with the body.
 
         Raises:
             OSError: The medium failed (``ENOSPC``, ``EIO`` ...). The bytes before it are in the file.

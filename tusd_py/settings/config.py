@@ -251,6 +251,17 @@ class Config:
         "request. `none`: what the system happens to have written. All three survive the death of the process",
     )
 
+    medium: Literal["auto", "memory", "local", "remote"] = setting(
+        "auto",
+        flag="medium",
+        group="File storage",
+        help="What the directory is on: memory, local (a disk) or remote (a network, FUSE); auto finds out",
+        doc="what the directory is on, which decides where calls are made that may wait for it. `memory`: on the "
+        "event loop. `local`, a disk: short ones on the event loop as long as it is quick, syncs in threads. "
+        "`remote`, a network or FUSE: all in threads, so that one that stalls holds nobody else up. `auto`: as the "
+        "type of its file system says",
+    )
+
     expire_after_s: float = setting(
         7 * 86400.0,
         flag="expire-after",

@@ -45,10 +45,19 @@ class _FastBody:
         self.length = length
 
     async def write_to(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """See Body."""
-        received: Received = await self._exchange.write_body(fd, offset, limit, hashes=hashes, stop=stop)
+        received: Received = await self._exchange.write_body(
+            fd, offset, limit, hashes=hashes, stop=stop, in_thread=in_thread
+        )
         return received
 
     @property
@@ -78,7 +87,14 @@ class PortableBody:
         return [(bytes(n).lower(), bytes(v)) for n, v in list(self._scope["headers"])[self._header_count :]]
 
     async def write_to(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """See Body."""
         writer = WriteBehind(fd, offset, hashes)

@@ -1,11 +1,15 @@
 """Calls to a medium: where they are made, and that their caller outlasts them.
 
 Making a small file or writing a few KiB into the page cache takes some microseconds; a visit to a thread
-costs several times that, most of it the two threads' struggle for the interpreter. So quick calls are
-made on the event loop. A medium that is overwhelmed or far away takes milliseconds, and then the loop
-must not wait for it: we look at the clock, and use threads as long as it is slow. On a machine that is
-busy any call may take milliseconds, because the system gives the processor to somebody else; that is no
-reason to pay for threads as well, so only a call that really waited counts.
+costs several times that, most of it the two threads' struggle for the interpreter. So where depends on what
+the medium is:
+
+* memory: every call is made on the event loop, syncs as well, which are nothing there;
+* a local disk: quick calls are made on the event loop and syncs in a thread. A disk that is overwhelmed takes
+  milliseconds, and then the loop must not wait for it: we look at the clock, and use threads as long as it is
+  slow. On a machine that is busy any call may take milliseconds, because the system gives the processor to
+  somebody else; that is no reason to pay for threads as well, so only a call that really waited counts;
+* remote (a network, FUSE): every call is made in a thread, for any of them may take as long as it likes.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ import resource
 from collections.abc import Callable
 from concurrent.futures import Executor
 from time import monotonic
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 _T = TypeVar("_T")
 
@@ -29,9 +33,8 @@ _WEIGHT: Final = 8
 _TOO_MUCH: Final = 16
 #: After too many of them threads make the calls, for so long.
 _AVOID_FOR_S: Final = 10.0
-#: So many calls in a row that took no longer than this, in threads, earn a medium our trust.
-_EARNED_BY: Final = 8
-_TRUSTED_S: Final = 0.0005
+#: What a medium is.
+Medium = Literal["memory", "local", "remote"]
 
 
 if hasattr(resource, "RUSAGE_THREAD"):
@@ -74,15 +77,16 @@ async def in_thread(executor: Executor, call: Callable[..., _T], *arguments: obj
 class Quick:
     """Decides where the quick calls to one medium are made."""
 
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, medium: Medium) -> None:
         self._executor = executor
+        self._medium = medium
         self._avoid_until = 0.0
         self._slowness = 0
 
     @property
     def is_slow(self) -> bool:
-        """Whether the event loop had to wait for the medium lately."""
-        return monotonic() < self._avoid_until
+        """Whether the event loop may have to wait for the medium: it had to lately, or nobody can tell."""
+        return self._medium == "remote" or monotonic() < self._avoid_until
 
     def call(self, call: Callable[..., _T], *arguments: object) -> _T:
         """Make a call here and now, looking at the clock."""
@@ -102,7 +106,7 @@ class Quick:
     def _held_up(self, now: float, weight: int) -> None:
         """Take notice of a call that kept the event loop waiting until ``now``."""
         self._slowness += weight
-        if self._slowness >= _TOO_MUCH:
+        if self._slowness >= _TOO_MUCH and self._medium == "local":
             self._avoid_until, self._slowness = now + _AVOID_FOR_S, 0
 
     async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
@@ -115,40 +119,8 @@ class Quick:
         """Make a call that may take long, wherever quick ones are made; raise what it raises."""
         return await in_thread(self._executor, call, *arguments)
 
-
-class EarnedQuick(Quick):
-    """Decides where calls are made that only some media answer at once, such as a sync.
-
-    A disk turns its plates for it; for memory, and for a disk with a battery, it is nothing, and then the
-    visit to a thread would be most of a small upload. Threads make these calls until the medium was
-    quick several times in a row, and again once the event loop had to wait for it a single time.
-    """
-
-    def __init__(self, executor: Executor) -> None:
-        super().__init__(executor)
-        self._streak = 0
-
-    @property
-    def is_slow(self) -> bool:
-        """Whether the medium has yet to show that it is quick."""
-        return self._streak < _EARNED_BY or super().is_slow
-
-    def _held_up(self, now: float, weight: int) -> None:
-        super()._held_up(now, weight)
-        self._streak = 0
-
-    async def run_in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Make a call in a thread and learn from the time that it takes there."""
-        took = 0.0
-
-        def timed() -> _T:
-            nonlocal took
-            started = monotonic()
-            try:
-                return call(*arguments)
-            finally:
-                took = monotonic() - started
-
-        result = await super().run_in_thread(timed)
-        self._streak = self._streak + 1 if took <= _TRUSTED_S else 0
-        return result
+    async def run_sync(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Make a call that returns when data is on the medium; raise what it raises."""
+        if self._medium == "memory":
+            return call(*arguments)
+        return await self.run_in_thread(call, *arguments)

@@ -163,7 +163,14 @@ class MultipartBody(PortableBody):
         return self._form.has_file
 
     async def write_to(
-        self, fd: int, offset: int, limit: int, *, hashes: Sequence[Hash] = (), stop: StopSignal
+        self,
+        fd: int,
+        offset: int,
+        limit: int,
+        *,
+        hashes: Sequence[Hash] = (),
+        stop: StopSignal,
+        in_thread: bool = False,
     ) -> Received:
         """See Body."""
         writer = WriteBehind(fd, offset, hashes)

@@ -28,6 +28,7 @@ from tusd_py.adapters.catalog_sqlite.writer import Writer
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
 from tusd_py.ports.catalog import Catalog
+from tusd_py.transfer.calls import Medium
 
 _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
 _INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
@@ -65,9 +66,19 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)
 class SqliteCatalog(Catalog):
     """See Catalog. Made by ``open_catalog``."""
 
-    def __init__(self, reader: sqlite3.Connection, writer: Writer, lister: Lister, ballast: Ballast) -> None:
+    def __init__(
+        self,
+        reader: sqlite3.Connection,
+        writer: Writer,
+        lister: Lister,
+        ballast: Ballast,
+        *,
+        is_remote: bool,
+    ) -> None:
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
-        # and a visit to a thread costs several times as much. What reads many rows is the lister's.
+        # and a visit to a thread costs several times as much. What reads many rows is the lister's; so are
+        # all look-ups of uploads on a remote medium.
+        self._is_remote = is_remote
         self._reader = self.reader = reader
         self._writer = self.writer = writer
         self._lister = self.lister = lister
@@ -79,14 +90,16 @@ class SqliteCatalog(Catalog):
     async def set_known(self) -> None:
         await self._writer.run(set_known, durable=True)
 
-    def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+    async def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        if self._is_remote:
+            return await self._rows_in_thread(sql, *parameters)
         return self._reader.execute(sql, parameters).fetchall()
 
     async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
         return await self._lister.run(lambda connection: connection.execute(sql, parameters).fetchall())
 
     async def get(self, upload_id: str) -> Upload | None:
-        rows = self._rows(_GET, upload_id)
+        rows = await self._rows(_GET, upload_id)
         return upload_of(rows[0]) if rows else None
 
     async def insert(
@@ -116,7 +129,7 @@ class SqliteCatalog(Catalog):
         return await self._writer.run_long(job, durable=durable)
 
     async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        rows = self._rows(
+        rows = await self._rows(
             f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
             upload_id,
         )
@@ -170,7 +183,7 @@ class SqliteCatalog(Catalog):
         return await self._ballast.insist(lambda: self._writer.run_long(job, durable=True))
 
     async def is_leftover(self, name: str) -> bool:
-        return bool(self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
+        return bool(await self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
 
     async def add_leftover(self, name: str, *, durable: bool = False) -> None:
         await self._writer.put(_ADD_LEFTOVER, (name,), durable=durable)
@@ -253,31 +266,33 @@ def _is_removable(connection: sqlite3.Connection, name: str) -> bool:
     return bool(list(rows))
 
 
-async def open_catalog(file: Path) -> SqliteCatalog:
+async def open_catalog(file: Path, medium: Medium = "local") -> SqliteCatalog:
     """Open the catalog in ``file``, made and brought up to date when need be.
 
     Raises:
         OSError, sqlite3.Error: The file cannot be opened or is no database.
         ValueError: It was made by a newer version of this program.
     """
-    return await asyncio.to_thread(_open, file)
+    return await asyncio.to_thread(_open, file, medium)
 
 
-def _open(file: Path) -> SqliteCatalog:
+def _open(file: Path, medium: Medium) -> SqliteCatalog:
     ballast = Ballast(file)
-    catalog = ballast.insist_at_once(lambda: _open_with(file, ballast))
+    catalog = ballast.insist_at_once(lambda: _open_with(file, ballast, medium))
     ballast.refill()
     return catalog
 
 
-def _open_with(file: Path, ballast: Ballast) -> SqliteCatalog:
+def _open_with(file: Path, ballast: Ballast, medium: Medium) -> SqliteCatalog:
     with ExitStack() as stack:
         writer = stack.enter_context(closing(_connect(file)))
         migrate(writer)
         reader = stack.enter_context(closing(_connect(file)))
         lister = stack.enter_context(closing(_connect(file)))
         stack.pop_all()
-    return SqliteCatalog(reader, Writer(writer), Lister(lister), ballast)
+    return SqliteCatalog(
+        reader, Writer(writer, medium), Lister(lister), ballast, is_remote=medium == "remote"
+    )
 
 
 def _connect(file: Path) -> sqlite3.Connection:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from tusd_py.errors import StorageFull
-from tusd_py.transfer.calls import EarnedQuick, Quick, in_thread, outlast
+from tusd_py.transfer.calls import Medium, Quick, in_thread, outlast
 
 _T = TypeVar("_T")
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
@@ -77,17 +77,17 @@ class Writer:
     """Commits everything that waits at the same moment as one transaction.
 
     Fifty concurrent creations thus cost one commit, and a lone one waits for nobody. Commits are made on
-    the event loop at the end of its turn as long as the medium is quick (with a sync, where the commit
-    needs one) and no other process is writing; all others in a thread.
+    the event loop at the end of its turn as long as the medium is quick, they need no sync and no other
+    process is writing; all others in a thread. In memory nothing survives a power cut, so none needs a sync.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, medium: Medium) -> None:
         self._connection = connection
         connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint_if_due
         # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-catalog")
-        self._quick = Quick(self._thread)
-        self._quick_sync = EarnedQuick(self._thread)
+        self._quick = Quick(self._thread, medium)
+        self._has_syncs = medium != "memory"
         self._waiting = _Batch()
         self._task: asyncio.Task[None] | None = None
         self._commits = 0  # since the log was last moved
@@ -171,12 +171,12 @@ class Writer:
         self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     async def _commit_somewhere(self, batch: _Batch) -> None:
+        batch.durable = batch.durable and self._has_syncs
         for _ in range(_TRIES):
-            quick = self._quick_for(batch)
-            if quick.is_slow or batch.is_long:
+            if self._quick.is_slow or batch.is_long or batch.durable:
                 break
             try:
-                quick.call(self._commit, batch, False)
+                self._quick.call(self._commit, batch, False)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF not in _BUSY:
                     raise
@@ -186,12 +186,8 @@ class Writer:
             await asyncio.sleep(0)
             batch.add(self._waiting)
             self._waiting = _Batch()
-        await self._quick_for(batch).run_in_thread(self._commit, batch, True)
-
-    def _quick_for(self, batch: _Batch) -> Quick:
-        # Where a sync is nothing, making every commit durable costs less than going back and forth.
-        batch.durable = batch.durable or (self._is_durable and not self._quick_sync.is_slow)
-        return self._quick_sync if batch.durable else self._quick
+            batch.durable = batch.durable and self._has_syncs
+        await self._quick.run_in_thread(self._commit, batch, True)
 
     def _commit(self, batch: _Batch, patient: bool) -> None:
         self._set_up(batch.durable, patient)

@@ -31,13 +31,12 @@ from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
 from tusd_py.ports.store import Adopted, DataStore, OpensFiles
 from tusd_py.settings import Preallocate
-from tusd_py.transfer.calls import EarnedQuick, Quick, in_thread
+from tusd_py.transfer.calls import Medium, Quick, in_thread
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
 _READ = 256 << 10  # bytes that a reader holds in memory
 _LARGE = 16 << 20  # bytes; smaller bodies are over before it is worth the trouble to write them back early
-_SMALL = 256 << 10  # bytes; the medium's speed decides where such a file is synced, not its size
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
@@ -45,9 +44,17 @@ class FileStore(DataStore, OpensFiles):
     """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
 
     With ``writes_back`` large bodies go on to the medium while they arrive: for files that are synced.
+    ``medium`` is what the directory is on.
     """
 
-    def __init__(self, directory: Path, *, file_mode: int = 0o664, writes_back: bool = False) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        file_mode: int = 0o664,
+        writes_back: bool = False,
+        medium: Medium = "local",
+    ) -> None:
         self._directory = str(directory.resolve())
         self._file_mode = file_mode
         self._writes_back = writes_back
@@ -55,8 +62,8 @@ class FileStore(DataStore, OpensFiles):
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
         # Of its own: where the medium has a long queue these calls wait in it, and nothing else shall.
         self._write_backs = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tusd-py-write-back")
-        self._quick = Quick(self._threads)
-        self._quick_sync = EarnedQuick(self._threads)
+        self._quick = Quick(self._threads, medium)
+        self._medium = medium
 
     def _path(self, name: str) -> str:
         return f"{self._directory}/{name}"
@@ -117,6 +124,9 @@ class FileStore(DataStore, OpensFiles):
             raise
 
     async def size(self, name: str) -> int | None:
+        return await self._quick.run(self._size, name)
+
+    def _size(self, name: str) -> int | None:
         try:
             return os.stat(self._path(name), follow_symlinks=False).st_size
         except FileNotFoundError:
@@ -125,14 +135,15 @@ class FileStore(DataStore, OpensFiles):
     async def write(
         self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
     ) -> Received:
-        fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
+        fd = await self._quick.run(os.open, self._path(name), os.O_WRONLY | _OPEN)
         try:
+            is_remote = self._medium == "remote"
             is_large = body.length is None or body.length >= _LARGE
-            write_back = self._writes_back and is_large
+            write_back = self._writes_back and is_large and not is_remote
             with WriteBack(fd, self._write_backs) if write_back else nullcontext():
-                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop)
+                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop, in_thread=is_remote)
         finally:
-            os.close(fd)
+            await self._quick.run(os.close, fd)
 
     async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
         await self._in_thread(self._allocate, name, size, how, min_free)
@@ -196,11 +207,7 @@ class FileStore(DataStore, OpensFiles):
                 left -= count
 
     async def sync(self, name: str) -> None:
-        size = os.stat(self._path(name)).st_size
-        if size <= _SMALL:
-            await self._quick_sync.run(self._sync, name)
-        else:
-            await self._in_thread(self._sync, name)
+        await self._quick.run_sync(self._sync, name)
 
     def _sync(self, name: str) -> None:
         fd = os.open(self._path(name), os.O_WRONLY | _OPEN)
@@ -269,8 +276,11 @@ class FileStore(DataStore, OpensFiles):
         return False
 
     async def remove_unfinished_export(self, name: str, *, before: float) -> None:
+        await self._in_thread(self._remove_unfinished_export, name, before)
+
+    def _remove_unfinished_export(self, name: str, before: float) -> None:
         if self._is_older(name, before):
-            await self._in_thread(_unlink, temporary_export(self._directory, name))
+            _unlink(temporary_export(self._directory, name))
 
     async def adopt(self, upload_id: str) -> Adopted | None:
         return await self._in_thread(adopt_upload, self._directory, upload_id)
