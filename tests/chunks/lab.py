@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import itertools
 import os
 import re
@@ -19,17 +18,9 @@ from typing import Any
 
 import httpx
 
+from tests.support.tus import sha256
+
 _LISTENING = re.compile(r"You can now upload files to: (http://[^/\s]+)")
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def payload(size: int, seed: int = 0) -> bytes:
-    """Bytes in which no two places look alike."""
-    block = hashlib.shake_256(seed.to_bytes(8, "big")).digest(min(size, 1 << 20))
-    return (block * (size // max(len(block), 1) + 1))[:size] if size else b""
 
 
 def content_range(first: int, data: bytes | int, total: int | str = "*") -> dict[str, str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.chunks.lab import Api, Service, payload, problem, sha256
+from tests.chunks.lab import Api, Service, problem
+from tests.support.tus import TUS, payload, sha256
 
 
 def written_bytes(server: Service) -> int:
@@ -178,3 +179,33 @@ def test_commit_makes_the_artifact(serve: Callable[..., Service]) -> None:
         "/artifacts/", json={"upload": api.filled(data)["id"], "sha256": sha256(data)}
     )
     assert reply.status_code == 201
+
+
+def test_a_final_of_a_partial_that_became_an_artifact_keeps_its_bytes(
+    serve: Callable[..., Service],
+) -> None:
+    """The artifact is a second name of the same file, so neither takes it from the other."""
+    server = serve()
+    api = server.api()
+    made = api.http.post(
+        "/files/",
+        headers={**TUS, "Upload-Length": "5", "Upload-Concat": "partial"}
+        | {"Content-Type": "application/offset+octet-stream"},
+        content=b"hello",
+    )
+    partial = made.headers["Location"]
+    final = api.http.post("/files/", headers={**TUS, "Upload-Concat": f"final;{partial}"})
+    artifact = api.http.post("/artifacts/", json={"upload": partial.rpartition("/")[2]}).json()
+    assert api.http.get(final.headers["Location"]).content == b"hello"
+    assert api.http.delete(final.headers["Location"], headers=TUS).status_code == 204
+    assert api.http.get(artifact["links"]["content"]).content == b"hello"
+    assert server.files() == set()
+
+
+def test_disabled_downloads_and_deletions_are_disabled_here_too(serve: Callable[..., Service]) -> None:
+    api = serve("-disable-download", "-disable-termination").api()
+    upload = api.committed(b"hello")
+    assert api.http.delete(upload["href"]).status_code == 405
+    artifact = api.http.post("/artifacts/", json={"upload": upload["id"]}).json()
+    assert api.http.get(f"/artifacts/{artifact['id']}/content").status_code == 404
+    assert api.http.delete(f"/artifacts/{artifact['id']}").status_code == 405

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
+from tests.support.tus import payload, sha256
 
 MOST = 64 << 10
 DATA = payload(3000)
@@ -123,3 +124,19 @@ def test_the_fields_of_a_chunk_are_small(server: Service, api: Api) -> None:
         problem(reply, "body-too-large", 413)
         assert server.rows("SELECT * FROM ranges WHERE upload_id = ?", upload["id"]) == []
     assert api.put_form(upload, 0, large, sha256=sha256(large)).status_code == 200
+
+
+def test_parts_without_data_are_counted(api: Api) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n'
+    reply = api.http.post(
+        "/uploads/",
+        content=part * 1000 + b"--b--\r\n",
+        headers={"Content-Type": "multipart/form-data; boundary=b"},
+    )
+    problem(reply, "invalid-body", 400)
+
+
+def test_a_key_that_others_may_hit_upon_is_refused(api: Api) -> None:
+    for key in ("", "1", "build-17"):
+        reply = api.http.post("/uploads/", json={"size": 5}, headers={"Idempotency-Key": key})
+        assert reply.status_code == 400

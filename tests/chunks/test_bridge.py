@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
 from tests.clients.test_tus_js import JS, installed
+from tests.support.tus import payload, sha256
 
 __all__ = ["installed"]
 

@@ -11,8 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, payload, problem, sha256
+from tests.chunks.lab import Api, Service, problem
 from tests.chunks.test_put import slow_put
+from tests.support.tus import payload, sha256
 
 DATA = payload(3000)
 

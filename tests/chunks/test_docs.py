@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chunks.lab import Service, payload, sha256
+from tests.chunks.lab import Service
+from tests.support.tus import payload, sha256
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/parallel-chunks.md").read_text()

@@ -12,8 +12,9 @@ import httpx
 import pytest
 from starlette.authentication import SimpleUser
 
-from tests.chunks.lab import Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Service, content_range, problem
 from tests.chunks.test_put import read_reply, slow_put
+from tests.support.tus import payload, sha256
 from tusd_py import Config, UploadRefused, create_app
 from tusd_py.ports.hooks import HookReply
 

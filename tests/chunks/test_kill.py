@@ -9,8 +9,9 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, payload, sha256
+from tests.chunks.lab import Api, Service
 from tests.chunks.test_put import slow_put
+from tests.support.tus import payload, sha256
 
 DATA = payload(3000)
 

@@ -14,8 +14,9 @@ from contextlib import contextmanager, suppress
 import httpx
 import pytest
 
-from tests.chunks.lab import Service, content_range, payload, sha256
+from tests.chunks.lab import Service, content_range
 from tests.chunks.test_kill import run
+from tests.support.tus import payload, sha256
 
 DATA = payload(1 << 20)
 KEY = {"Idempotency-Key": "build-17-of-2026-11"}

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.chunks.lab import Service, problem, sha256
+from tests.chunks.lab import Service, problem
+from tests.support.tus import sha256
 
 
 def test_listing_with_filters_and_pages(serve: Callable[..., Service]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
 from tests.chunks.test_expiry import embedded
+from tests.support.tus import payload, sha256
 
 DATA = payload(300_000)
 TUS = {"Tus-Resumable": "1.0.0"}

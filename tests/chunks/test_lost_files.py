@@ -7,7 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, payload, problem, sha256
+from tests.chunks.lab import Api, Service, problem
+from tests.support.tus import payload, sha256
 
 Harm = Callable[[Path], object]
 HARMS: list[Harm] = [Path.unlink, lambda path: os.truncate(path, 10)]

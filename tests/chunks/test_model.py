@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.chunks.lab import Api, Service, payload, sha256
+from tests.chunks.lab import Api, Service
+from tests.support.tus import payload, sha256
 
 SIZE = 64
 TRUE, OTHER = payload(SIZE), payload(SIZE, 1)

@@ -10,7 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from tests.chunks.lab import Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Service, content_range, problem
+from tests.support.tus import payload, sha256
 
 
 def test_t2_chunks_in_random_order_over_many_connections(serve: Callable[..., Service]) -> None:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
 from tests.chunks.test_bridge import TUS, tus_create, tus_offset, tus_patch
 from tests.chunks.test_put import read_reply
 from tests.contract.bodies import sent
+from tests.support.tus import payload, sha256
 from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.model.ranges import ByteRange, ChunkState

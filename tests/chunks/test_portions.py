@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import pytest
 
-from tests.chunks.lab import Api, content_range, problem, sha256
+from tests.chunks.lab import Api, content_range, problem
+from tests.support.tus import sha256
 from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.errors.chunks import RangeOverlap

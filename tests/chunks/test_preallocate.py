@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chunks.lab import Service, payload, sha256
+from tests.chunks.lab import Service
+from tests.support.tus import payload, sha256
 
 
 @pytest.fixture

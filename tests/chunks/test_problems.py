@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
 from tests.chunks.test_expiry import embedded
 from tests.chunks.test_put import read_reply, slow_put
+from tests.support.tus import payload, sha256
 from tusd_py import UploadRefused
 
 DATA = payload(1000)

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.chunks.lab import Api, Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Api, Service, content_range, problem
+from tests.support.tus import payload, sha256
 
 DATA = payload(1000)
 

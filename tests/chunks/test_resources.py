@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chunks.lab import Service, content_range, payload, problem, sha256
+from tests.chunks.lab import Service, content_range, problem
+from tests.support.tus import payload, sha256
 
 #: A chunk that no process could keep without being noticed. T9 speaks of 2 GiB; half a GiB shows the same.
 LARGE = 512 << 20

@@ -1,8 +1,4 @@
-"""Faults that other tus servers have, one test each: bodies, offsets and completion.
-
-Names and numbers go to ``test_peers_names.py``, what a process does to ``test_peers_process.py``, hooks
-to ``test_embedding_process.py``; ``kill -9``, stalled senders and full disks have modules of their own.
-"""
+"""Bodies, lengths and offsets: what is stored is what was announced, and complete means every byte."""
 
 import hashlib
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The lines that started the project, run with the HTTPie of today, curl, and Pulp's documented flow."""
+"""HTTPie and curl take a file through the chunk API, as we document it and as Pulp documents its own."""
 
 import json
 import subprocess
@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chunks.lab import Service, payload, sha256
+from tests.chunks.lab import Service
+from tests.support.tus import payload, sha256
 
 SIZE, CUT = 10485760, 6291456
 
@@ -49,7 +50,7 @@ def chunks(tmp_path: Path) -> tuple[Path, Path, str]:
         ("/pulp/api/v3", "pulp/api/v3/", ""),
     ],
 )
-def test_t1_the_lines_of_the_story(
+def test_t1_httpie_takes_a_file_in_two_chunks_to_an_artifact(
     serve: Callable[..., Service], chunks: tuple[Path, Path, str], prefix: str, flag: str, slash: str
 ) -> None:
     """R6, R8, R11, R12, R13: create, two chunks in the wrong order, view, commit, artifact, gone."""
@@ -76,7 +77,9 @@ def test_t1_the_lines_of_the_story(
     assert server.files() == set()
 
 
-def test_the_seeds_literal_total(serve: Callable[..., Service], chunks: tuple[Path, Path, str]) -> None:
+def test_the_total_of_another_file_is_refused_unless_ignored(
+    serve: Callable[..., Service], chunks: tuple[Path, Path, str]
+) -> None:
     """S2: the total of another file is refused, unless the setting ignores it. S1: size is last + 1."""
     first, second, _ = chunks
     ranges = [f"Content-Range:bytes 0-{CUT - 1}/32095676", f"Content-Range:bytes {CUT}-{SIZE - 1}/32095676"]

@@ -1,4 +1,4 @@
-"""What a review found: steps of one request between the steps of another, and what a full disk leaves."""
+"""Requests between the steps of others: an upload completes with all of its bytes, or not at all."""
 
 import asyncio
 import socket
@@ -92,49 +92,3 @@ async def test_the_last_chunk_again_finishes_what_a_hook_refused(tmp_path: Path)
         ]
         assert statuses == [503, 200]
         assert (await client.get(href)).json()["state"] == "completed"
-
-
-def test_a_final_of_a_partial_that_became_an_artifact_keeps_its_bytes(
-    serve: Callable[..., Service],
-) -> None:
-    """The artifact is a second name of the same file, so neither takes it from the other."""
-    server = serve()
-    api = server.api()
-    made = api.http.post(
-        "/files/",
-        headers={**TUS, "Upload-Length": "5", "Upload-Concat": "partial"}
-        | {"Content-Type": "application/offset+octet-stream"},
-        content=b"hello",
-    )
-    partial = made.headers["Location"]
-    final = api.http.post("/files/", headers={**TUS, "Upload-Concat": f"final;{partial}"})
-    artifact = api.http.post("/artifacts/", json={"upload": partial.rpartition("/")[2]}).json()
-    assert api.http.get(final.headers["Location"]).content == b"hello"
-    assert api.http.delete(final.headers["Location"], headers=TUS).status_code == 204
-    assert api.http.get(artifact["links"]["content"]).content == b"hello"
-    assert server.files() == set()
-
-
-def test_parts_without_data_are_counted(api: Api) -> None:
-    part = b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\n\r\n'
-    reply = api.http.post(
-        "/uploads/",
-        content=part * 1000 + b"--b--\r\n",
-        headers={"Content-Type": "multipart/form-data; boundary=b"},
-    )
-    problem(reply, "invalid-body", 400)
-
-
-def test_a_key_that_others_may_hit_upon_is_refused(api: Api) -> None:
-    for key in ("", "1", "build-17"):
-        reply = api.http.post("/uploads/", json={"size": 5}, headers={"Idempotency-Key": key})
-        assert reply.status_code == 400
-
-
-def test_disabled_downloads_and_deletions_are_disabled_here_too(serve: Callable[..., Service]) -> None:
-    api = serve("-disable-download", "-disable-termination").api()
-    upload = api.committed(b"hello")
-    assert api.http.delete(upload["href"]).status_code == 405
-    artifact = api.http.post("/artifacts/", json={"upload": upload["id"]}).json()
-    assert api.http.get(f"/artifacts/{artifact['id']}/content").status_code == 404
-    assert api.http.delete(f"/artifacts/{artifact['id']}").status_code == 405
