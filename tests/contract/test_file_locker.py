@@ -137,6 +137,27 @@ async def test_no_file_for_any_upload(tmp_path: Path) -> None:
     assert (tmp_path / "locks").stat().st_size == 0
 
 
+async def test_two_names_on_one_byte_wait_for_each_other(tmp_path: Path) -> None:
+    """In the kernel the first to let go frees both: two of one process must not be on it at a time."""
+    locker, other = FileLocker(tmp_path, places=1), FileLocker(tmp_path, places=1)
+    for each in (locker, other):
+        each.open()
+    first = await Holding(locker, "a").begun()
+    second = Holding(locker, "b")
+    await asyncio.sleep(0.05)
+    assert not await is_free(locker, "b")
+    assert not second.has_it.is_set()
+    assert not first.asked.is_set(), "nobody wants this one's upload"
+    await first.ended()
+    await second.begun()
+    assert not await is_free(other, "a")
+    assert not await is_free(other, "b"), "it was freed while somebody held it"
+    await second.ended()
+    assert await is_free(other, "b")
+    for each in (locker, other):
+        each.close()
+
+
 async def test_close_frees_what_is_held(locker: FileLocker, tmp_path: Path) -> None:
     other = FileLocker(tmp_path)
     held = other.hold_if_free("a")

@@ -27,21 +27,30 @@ from tusd_py.ports.locks import Locker
 _POLL_S: Final = 0.01
 #: How often the other processes are asked again: the holder may have changed meanwhile.
 _ASK_AGAIN_S: Final = 0.25
+#: As many bytes as a file of the largest size has, nearly: no two of the names in use share one.
+_PLACES: Final = 1 << 62
 
 
 class _Holder:
     """The request of this process that holds a lock or waits for another process to let go of it."""
 
-    __slots__ = ("released", "stop")
+    __slots__ = ("_name", "_stop", "released")
 
-    def __init__(self, stop: StopSignal) -> None:
-        self.stop = stop
+    def __init__(self, name: str, stop: StopSignal) -> None:
+        self._name = name
+        self._stop = stop
         self.released: asyncio.Event | None = None  # made only when somebody waits
+
+    def ask(self, name: str, at: int | None) -> None:
+        """Ask it to stop, if it holds the lock of that name and not another one on the same byte."""
+        if name == self._name:
+            self._stop.request(at=at)
 
 
 class _Question(NamedTuple):
     """How a request asks the holder to stop; see ``Locker.hold``."""
 
+    name: str
     at: int | None
     before_asking: Callable[[], Awaitable[object]] | None
 
@@ -52,10 +61,16 @@ class _Question(NamedTuple):
 
 
 class FileLocker(Locker):
-    """Locks below ``directory``. One for each event loop; made by ``open``, ended by ``close``."""
+    """Locks below ``directory``. One for each event loop; made by ``open``, ended by ``close``.
 
-    def __init__(self, directory: Path) -> None:
-        self._holders: dict[str, _Holder] = {}
+    Args:
+        places: How many bytes there are for the locks. Two names that share one only wait needlessly.
+    """
+
+    def __init__(self, directory: Path, *, places: int = _PLACES) -> None:
+        self._places = places
+        # By their byte, as in the kernel: there the first of two names to let go of it frees it for both.
+        self._holders: dict[int, _Holder] = {}
         self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
         self._inbox = Inbox(directory / "workers", self._asked)
 
@@ -70,9 +85,13 @@ class FileLocker(Locker):
         os.close(fd)
 
     def _asked(self, upload_id: str, at: int | None) -> None:
-        holder = self._holders.get(upload_id)
+        holder = self._holders.get(self._place(upload_id))
         if holder is not None:
-            holder.stop.request(at=at)
+            holder.ask(upload_id, at)
+
+    def _place(self, name: str) -> int:
+        """Return which byte is a name's."""
+        return (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 2) % self._places
 
     def hold(
         self,
@@ -83,52 +102,53 @@ class FileLocker(Locker):
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        return _Hold(self, upload_id, stop, timeout_s, _Question(at, before_asking))
+        return _Hold(self, self._place(upload_id), stop, timeout_s, _Question(upload_id, at, before_asking))
 
-    async def acquire(self, upload_id: str, stop: StopSignal, timeout_s: float, question: _Question) -> None:
-        """Take the lock; see ``hold``, which lets go of it, too."""
+    async def acquire(self, place: int, stop: StopSignal, timeout_s: float, question: _Question) -> None:
+        """Take the lock at ``place``; see ``hold``, which lets go of it, too."""
         deadline = asyncio.get_running_loop().time() + timeout_s
-        while upload_id in self._holders:
-            await self._wait_for_this_process(upload_id, question, deadline)
-        self._holders[upload_id] = _Holder(stop)
+        while place in self._holders:
+            await self._wait_for_this_process(place, question, deadline)
+        self._holders[place] = _Holder(question.name, stop)
         try:
-            if not _try_lock(self._fd, upload_id):
-                await self._wait_for_other_processes(upload_id, question, deadline)
+            if not _try_lock(self._fd, place):
+                await self._wait_for_other_processes(place, question, deadline)
         except BaseException:
-            self._leave(upload_id)
+            self._leave(place)
             raise
 
-    def release(self, upload_id: str) -> None:
+    def release(self, place: int) -> None:
         """Let go of a lock and wake those of this process who wait for it."""
         try:
             if self._fd >= 0:
-                _unlock(self._fd, upload_id)
+                _unlock(self._fd, place)
         finally:
-            self._leave(upload_id)
+            self._leave(place)
 
     @asynccontextmanager
     async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        if upload_id in self._holders or not _try_lock(self._fd, upload_id):
+        place = self._place(upload_id)
+        if place in self._holders or not _try_lock(self._fd, place):
             yield False
             return
-        self._holders[upload_id] = _Holder(StopSignal())
+        self._holders[place] = _Holder(upload_id, StopSignal())
         try:
             yield True
         finally:
-            self.release(upload_id)
+            self.release(place)
 
-    def _leave(self, upload_id: str) -> None:
-        holder = self._holders.pop(upload_id)
+    def _leave(self, place: int) -> None:
+        holder = self._holders.pop(place)
         if holder.released is not None:
             holder.released.set()
 
-    async def _wait_for_this_process(self, upload_id: str, question: _Question, deadline: float) -> None:
+    async def _wait_for_this_process(self, place: int, question: _Question, deadline: float) -> None:
         """Ask the holder, and wait until it lets go or it is time to ask again."""
         await question.look()
-        holder = self._holders.get(upload_id)
+        holder = self._holders.get(place)
         if holder is None:
             return
-        holder.stop.request(at=question.at)
+        holder.ask(question.name, question.at)
         holder.released = holder.released or asyncio.Event()
         loop = asyncio.get_running_loop()
         try:
@@ -138,16 +158,17 @@ class FileLocker(Locker):
             if loop.time() >= deadline:
                 raise UploadLocked from None
 
-    async def _wait_for_other_processes(self, upload_id: str, question: _Question, deadline: float) -> None:
+    async def _wait_for_other_processes(self, place: int, question: _Question, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         ask_at = loop.time()
-        while not _try_lock(self._fd, upload_id):
+        while not _try_lock(self._fd, place):
             now = loop.time()
+            if now >= ask_at:
+                await question.look()
             if now >= deadline:
                 raise UploadLocked
             if now >= ask_at:
-                await question.look()
-                self._inbox.ask_others(upload_id, question.at)
+                self._inbox.ask_others(question.name, question.at)
                 ask_at = now + _ASK_AGAIN_S
             await asyncio.sleep(_POLL_S)
 
@@ -155,57 +176,47 @@ class FileLocker(Locker):
 class _Hold:
     """A lock as a context; a class, because every request has one and a generator costs twice as much."""
 
-    __slots__ = ("_arguments", "_locker", "_upload_id")
+    __slots__ = ("_arguments", "_locker", "_place")
 
     def __init__(
-        self,
-        locker: FileLocker,
-        upload_id: str,
-        stop: StopSignal,
-        timeout_s: float,
-        question: _Question,
+        self, locker: FileLocker, place: int, stop: StopSignal, timeout_s: float, question: _Question
     ) -> None:
         self._locker = locker
-        self._upload_id = upload_id
+        self._place = place
         self._arguments = (stop, timeout_s, question)
 
     async def __aenter__(self) -> None:
-        await self._locker.acquire(self._upload_id, *self._arguments)
+        await self._locker.acquire(self._place, *self._arguments)
 
     async def __aexit__(self, *_: object) -> None:
-        self._locker.release(self._upload_id)
-
-
-def _start(upload_id: str) -> int:
-    """Place of an upload's byte: 62 bits of a hash. Two ids that share one only wait needlessly."""
-    return int.from_bytes(hashlib.blake2b(upload_id.encode(), digest_size=8).digest()) >> 2
+        self._locker.release(self._place)
 
 
 if hasattr(fcntl, "F_OFD_SETLK"):
     # Locks of the open file description: not lost when some library opens and closes the same file.
 
-    def _set(fd: int, kind: int, upload_id: str) -> None:
-        flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, _start(upload_id), 1, 0)
+    def _set(fd: int, kind: int, place: int) -> None:
+        flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, place, 1, 0)
         fcntl.fcntl(fd, fcntl.F_OFD_SETLK, flock)
 
-    def _try_lock(fd: int, upload_id: str) -> bool:
+    def _try_lock(fd: int, place: int) -> bool:
         try:
-            _set(fd, fcntl.F_WRLCK, upload_id)
+            _set(fd, fcntl.F_WRLCK, place)
         except (BlockingIOError, PermissionError):
             return False
         return True
 
-    def _unlock(fd: int, upload_id: str) -> None:
-        _set(fd, fcntl.F_UNLCK, upload_id)
+    def _unlock(fd: int, place: int) -> None:
+        _set(fd, fcntl.F_UNLCK, place)
 
 else:  # macOS: the process' own locks, so one application for each directory and process
 
-    def _try_lock(fd: int, upload_id: str) -> bool:
+    def _try_lock(fd: int, place: int) -> bool:
         try:
-            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _start(upload_id))
+            fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place)
         except (BlockingIOError, PermissionError):
             return False
         return True
 
-    def _unlock(fd: int, upload_id: str) -> None:
-        fcntl.lockf(fd, fcntl.LOCK_UN, 1, _start(upload_id))
+    def _unlock(fd: int, place: int) -> None:
+        fcntl.lockf(fd, fcntl.LOCK_UN, 1, place)
