@@ -10,8 +10,8 @@ venv() { # venv EXTRAS: an environment with the project and these extras, made a
             { echo "needs Python 3.11 or later, found: $("$python" --version 2>&1); set PYTHON to another one" >&2; exit 1; }
         "$python" -m venv .venv
     fi
-    if [ ! -f "$stamp" ] || ! cmp -s pyproject.toml "$stamp"; then
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]"
-        cp pyproject.toml "$stamp"
+    if [ ! -f "$stamp" ] || ! cat pyproject.toml conformance/pyproject.toml | cmp -s - "$stamp"; then
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[$1]" --editable ./conformance
+        cat pyproject.toml conformance/pyproject.toml >"$stamp"
     fi
 }

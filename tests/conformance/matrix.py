@@ -12,14 +12,14 @@ import tomllib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from conformance.discovery import Unusable, open_target
-from conformance.model import Verdict
-from conformance.options import Options
-from conformance.registry import all_checks
-from conformance.runner import Run
 from tests.conformance.faulty.fault import Fault
 from tests.conformance.faulty.faults import FAULTS
 from tests.conformance.faulty.server import FaultyServer
+from tus_conformance.discovery import Unusable, open_target
+from tus_conformance.model import Verdict
+from tus_conformance.options import Options
+from tus_conformance.registry import all_checks
+from tus_conformance.runner import Run
 
 PATH = Path(__file__).parent / "faulty" / "collateral.toml"
 #: Left out: what waits, measures time or load, or takes long.

@@ -4,8 +4,8 @@ import json
 import tempfile
 from pathlib import Path
 
-from conformance.table import render
 from tests.conformance.test_own_server import MARK, ROOT, run
+from tus_conformance.table import render
 
 
 def write() -> None:

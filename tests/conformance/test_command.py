@@ -16,10 +16,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from conformance import table
-from conformance.__main__ import main
-from conformance.model import requirements
 from tests.conformance.faulty.server import FaultyServer
+from tus_conformance import table
+from tus_conformance.__main__ import main
+from tus_conformance.model import requirements
 
 _ROOT = Path(__file__).parents[2]
 
@@ -27,7 +27,7 @@ _ROOT = Path(__file__).parents[2]
 _INTERRUPTIBLE = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-from conformance.__main__ import main
+from tus_conformance.__main__ import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from conformance.discovery import open_target
-from conformance.model import ON_VIOLATION, Result, Verdict, requirements
-from conformance.options import Options
-from conformance.process import ServerProcess, free_port
-from conformance.registry import all_checks
-from conformance.runner import Run
 from tests.conformance.faulty.fault import Fault
 from tests.conformance.faulty.faults import FAULTS, GROUPS
 from tests.conformance.faulty.world import EXTENSIONS
 from tests.conformance.matrix import collateral, quick_checks
+from tus_conformance.discovery import open_target
+from tus_conformance.model import ON_VIOLATION, Result, Verdict, requirements
+from tus_conformance.options import Options
+from tus_conformance.process import ServerProcess, free_port
+from tus_conformance.registry import all_checks
+from tus_conformance.runner import Run
 
 #: Checks that must stay green under every fault that does not name them.
 SMOKE = ("CORE-01", "CORE-37", "CORE-45", "CREATE-08", "TERM-02")

@@ -4,8 +4,8 @@ import json
 import sys
 from pathlib import Path
 
-from conformance.__main__ import main
-from conformance.table import render
+from tus_conformance.__main__ import main
+from tus_conformance.table import render
 
 ROOT = Path(__file__).parents[2]
 MARK = "<!-- From here on written by scripts/protocol-support -->\n"

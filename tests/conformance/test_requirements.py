@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-import conformance
-from conformance.endpoint import Endpoint
-from conformance.model import requirements
-from conformance.options import Options
-from conformance.registry import all_checks, check
-from conformance.target import Target
-from conformance.tus import Tus
+import tus_conformance
+from tus_conformance.endpoint import Endpoint
+from tus_conformance.model import requirements
+from tus_conformance.options import Options
+from tus_conformance.registry import all_checks, check
+from tus_conformance.target import Target
+from tus_conformance.tus import Tus
 
-_PACKAGE = Path(conformance.__file__).parent
+_PACKAGE = Path(tus_conformance.__file__).parent
 
 
 def test_every_requirement_has_a_check_or_a_reason() -> None:

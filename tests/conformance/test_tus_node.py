@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from conformance.__main__ import main
 from tests.support import npm
+from tus_conformance.__main__ import main
 
 _DIRECTORY = Path(__file__).parent / "tus_node"
 
