@@ -14,6 +14,7 @@ import pytest
 
 from tests.contract.test_locker import Holding, is_free
 from tusd_py.adapters.locks_kernel.locker import FileLocker
+from tusd_py.ports.locks import upload_lock
 
 pytestmark = pytest.mark.anyio
 
@@ -129,7 +130,7 @@ async def test_no_file_for_any_upload(tmp_path: Path) -> None:
     locker = FileLocker(tmp_path)
     locker.open()
     for number in range(1000):
-        async with locker.hold_if_free(f"u{number}") as is_held:
+        async with locker.hold_if_free(upload_lock(f"u{number}")) as is_held:
             assert is_held
     locker.close()
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
@@ -160,7 +161,7 @@ async def test_two_names_on_one_byte_wait_for_each_other(tmp_path: Path) -> None
 
 async def test_close_frees_what_is_held(locker: FileLocker, tmp_path: Path) -> None:
     other = FileLocker(tmp_path)
-    held = other.hold_if_free("a")
+    held = other.hold_if_free(upload_lock("a"))
     assert await held.__aenter__()
     assert not await is_free(locker)
     other.close()
@@ -187,7 +188,7 @@ async def test_a_reader_that_ends_between_two_steps_of_a_question(
             reader = -1
         return fd
 
-    async with holder.hold_if_free("a") as is_held:
+    async with holder.hold_if_free(upload_lock("a")) as is_held:
         assert is_held
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", open_then_lose_the_reader)
@@ -207,7 +208,7 @@ async def test_a_process_that_is_just_opening_its_inbox_is_not_taken_for_dead(
 
     def make_while_somebody_asks(path: Named, mode: int = 0o666) -> None:
         really_make(path, mode)
-        locker._inbox.ask_others("a")
+        locker._inbox.ask_others(upload_lock("a"))
 
     monkeypatch.setattr(os, "mkfifo", make_while_somebody_asks)
     newcomer = FileLocker(tmp_path)
@@ -231,7 +232,7 @@ async def test_a_process_that_lacks_descriptors_takes_nobody_for_dead(
 
     with monkeypatch.context() as patch, suppress(OSError):
         patch.setattr(os, "open", open_without_descriptors)
-        locker._inbox.ask_others("a")
+        locker._inbox.ask_others(upload_lock("a"))
     await assert_hears(other, locker)
     other.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from tusd_py.errors import OffsetMismatch, UploadLocked
 from tusd_py.model.body import Ended, StopSignal
-from tusd_py.ports.locks import Locker
+from tusd_py.ports.locks import Locker, upload_lock
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ class Holding:
         self.task = asyncio.ensure_future(self._run(locker, upload_id))
 
     async def _run(self, locker: Locker, upload_id: str) -> None:
-        async with locker.hold(upload_id, self.stop, timeout_s=5):
+        async with locker.hold(upload_lock(upload_id), self.stop, timeout_s=5):
             self.has_it.set()
             await self.end.wait()
 
@@ -48,7 +48,7 @@ class Holding:
 
 
 async def is_free(locker: Locker, upload_id: str = "a") -> bool:
-    async with locker.hold_if_free(upload_id) as is_held:
+    async with locker.hold_if_free(upload_lock(upload_id)) as is_held:
         return is_held
 
 
@@ -125,7 +125,7 @@ async def refused_after(locker: Locker, timeout_s: float, at: int | None = None)
     """Try to get the lock; return how long it took to be refused."""
     start = asyncio.get_running_loop().time()
     with pytest.raises(UploadLocked):
-        async with locker.hold("a", StopSignal(), timeout_s=timeout_s, at=at):
+        async with locker.hold(upload_lock("a"), StopSignal(), timeout_s=timeout_s, at=at):
             pass
     return asyncio.get_running_loop().time() - start
 
@@ -153,7 +153,7 @@ async def test_a_request_without_prospects_disturbs_nobody(locker: Locker, other
 
     for waiter in (locker, other):
         with pytest.raises(OffsetMismatch):
-            async with waiter.hold("a", StopSignal(), timeout_s=2, before_asking=refuse):
+            async with waiter.hold(upload_lock("a"), StopSignal(), timeout_s=2, before_asking=refuse):
                 pass
     await asyncio.sleep(0.05)
     assert first.stop.reason is None
@@ -172,7 +172,7 @@ async def test_a_request_with_prospects_gets_the_lock(locker: Locker, other: Loc
             seen.append(first.stop.reason)
 
         async with asyncio.timeout(2):
-            async with waiter.hold("a", StopSignal(), timeout_s=2, before_asking=look):
+            async with waiter.hold(upload_lock("a"), StopSignal(), timeout_s=2, before_asking=look):
                 assert seen[:1] == [None]
         await first.ended()
 
@@ -201,7 +201,9 @@ async def test_a_request_that_loses_its_prospects_waits_no_longer(locker: Locker
 
         async with asyncio.timeout(2):
             with pytest.raises(OffsetMismatch):
-                async with waiter.hold("a", StopSignal(), timeout_s=30, at=0, before_asking=look):
+                async with waiter.hold(
+                    upload_lock("a"), StopSignal(), timeout_s=30, at=0, before_asking=look
+                ):
                     pass
         assert not first.task.done()
         await first.ended()
@@ -211,17 +213,17 @@ async def test_a_free_lock_needs_no_look_at_the_prospects(locker: Locker) -> Non
     async def look() -> None:
         raise AssertionError("nobody holds it")
 
-    async with locker.hold("a", StopSignal(), timeout_s=1, before_asking=look):
+    async with locker.hold(upload_lock("a"), StopSignal(), timeout_s=1, before_asking=look):
         assert not await is_free(locker)
 
 
 async def test_no_time_is_enough_for_a_free_lock(locker: Locker) -> None:
-    async with locker.hold("a", StopSignal(), timeout_s=0):
+    async with locker.hold(upload_lock("a"), StopSignal(), timeout_s=0):
         assert not await is_free(locker)
 
 
 async def test_hold_if_free_holds(locker: Locker, other: Locker) -> None:
-    async with locker.hold_if_free("a") as is_held:
+    async with locker.hold_if_free(upload_lock("a")) as is_held:
         assert is_held
         assert not await is_free(locker)
         assert not await is_free(other)
@@ -242,7 +244,10 @@ async def test_hold_if_free_asks_nobody(locker: Locker, other: Locker) -> None:
 
 
 async def test_a_request_that_fails_lets_go(locker: Locker, other: Locker) -> None:
-    for holder in (locker.hold("a", StopSignal(), timeout_s=1), locker.hold_if_free("a")):
+    for holder in (
+        locker.hold(upload_lock("a"), StopSignal(), timeout_s=1),
+        locker.hold_if_free(upload_lock("a")),
+    ):
         with pytest.raises(ZeroDivisionError):
             async with holder:
                 raise ZeroDivisionError
@@ -271,7 +276,7 @@ async def test_everybody_gets_it_and_never_two_at_once(locker: Locker, other: Lo
         nonlocal inside
         stop, asked = StopSignal(), asyncio.Event()
         stop.on_request(asked.set)
-        async with mine.hold("a", stop, timeout_s=10):
+        async with mine.hold(upload_lock("a"), stop, timeout_s=10):
             inside += 1
             assert inside == 1, "two hold one lock"
             with suppress(TimeoutError):

@@ -15,6 +15,7 @@ from tests.contract.mutants import is_kept
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
+from tusd_py.ports.locks import LockName
 
 Check = Callable[[], Awaitable[object]] | None
 
@@ -23,7 +24,7 @@ class GrantsEverybody(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
@@ -37,7 +38,7 @@ class GrantsEveryProcess(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
@@ -45,7 +46,7 @@ class GrantsEveryProcess(FileLocker):
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
         async with super().hold(
-            f"{upload_id}-{id(self)}", stop, timeout_s=timeout_s, at=at, before_asking=before_asking
+            LockName(f"{name}-{id(self)}"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
         ):
             yield
 
@@ -54,14 +55,16 @@ class HasOneLockForAll(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold("one", stop, timeout_s=timeout_s, at=at, before_asking=before_asking):
+        async with super().hold(
+            LockName("one"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
+        ):
             yield
 
 
@@ -69,47 +72,43 @@ class AsksNobody(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(
-            upload_id, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking
-        ):
+        async with super().hold(name, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking):
             yield
 
 
 class HearsNoOtherProcess(FileLocker):
-    def _asked(self, upload_id: str, at: int | None) -> None:
+    def _asked(self, name: LockName, at: int | None) -> None:
         pass
 
 
 class HearsOnlyTheFirstQuestion(FileLocker):
     has_heard = False
 
-    def _asked(self, upload_id: str, at: int | None) -> None:
+    def _asked(self, name: LockName, at: int | None) -> None:
         if not self.has_heard:
             self.has_heard = True
-            super()._asked(upload_id, at)
+            super()._asked(name, at)
 
 
 class WaitsForEver(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(
-            upload_id, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking
-        ):
+        async with super().hold(name, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking):
             yield
 
 
@@ -117,14 +116,14 @@ class GrantsAfterTheTimeOut(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        held = super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+        held = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
         try:
             await held.__aenter__()
         except UploadLocked:
@@ -140,14 +139,14 @@ class KeepsWhatFailed(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        held = super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+        held = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
         await held.__aenter__()
         yield
         await held.__aexit__(None, None, None)
@@ -157,14 +156,14 @@ class ForgetsWhereTheSenderIs(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(upload_id, stop, timeout_s=timeout_s, before_asking=before_asking):
+        async with super().hold(name, stop, timeout_s=timeout_s, before_asking=before_asking):
             yield
 
 
@@ -172,7 +171,7 @@ class LooksOnce(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
@@ -187,7 +186,7 @@ class LooksOnce(FileLocker):
                 looked = True
                 await before_asking()
 
-        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at, before_asking=look):
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=look):
             yield
 
 
@@ -195,14 +194,14 @@ class AsksWhoeverHasNoProspects(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
     ) -> AsyncIterator[None]:
-        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at):
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at):
             yield
 
 
@@ -210,7 +209,7 @@ class LooksAtEveryProspect(FileLocker):
     @asynccontextmanager
     async def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
@@ -219,29 +218,29 @@ class LooksAtEveryProspect(FileLocker):
     ) -> AsyncIterator[None]:
         if before_asking is not None:
             await before_asking()
-        async with super().hold(upload_id, stop, timeout_s=timeout_s, at=at):
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at):
             yield
 
 
 class AsksBeforeItLooks(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        self._asked(upload_id, None)
-        async with super().hold_if_free(upload_id) as is_held:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+        self._asked(name, None)
+        async with super().hold_if_free(name) as is_held:
             yield is_held
 
 
 class SaysItIsFree(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        async with super().hold_if_free(upload_id):
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+        async with super().hold_if_free(name):
             yield True
 
 
 class OnlyLooks(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        async with super().hold_if_free(upload_id) as is_held:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+        async with super().hold_if_free(name) as is_held:
             pass
         yield is_held
         await asyncio.sleep(0)

@@ -13,6 +13,7 @@ import pytest
 from tests.support.fixtures import Serve
 from tests.support.tus import Tus, id_of
 from tusd_py.adapters.locks_kernel.locker import FileLocker
+from tusd_py.ports.locks import upload_lock
 
 SHORT = ("-expire-after", "300ms", "-sweep-interval", "0")
 
@@ -87,7 +88,7 @@ async def test_descriptions_that_a_crash_cut_short(serve: Serve) -> None:
         locker = FileLocker(server.upload_dir / ".tusd-py")
         locker.open()
         try:
-            async with locker.hold_if_free(id_of(urls[2])) as is_held:
+            async with locker.hold_if_free(upload_lock(id_of(urls[2]))) as is_held:
                 assert is_held
                 done = await asyncio.to_thread(sweep, server.upload_dir)
         finally:

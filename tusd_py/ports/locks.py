@@ -4,27 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import NewType, Protocol
 
 from tusd_py.model.body import StopSignal
 
+#: What a lock is called. An upload's is called as its id; others have names that no upload can have.
+LockName = NewType("LockName", str)
+
+
+def upload_lock(upload_id: str) -> LockName:
+    """Return the name of an upload's lock."""
+    return LockName(upload_id)
+
+
+def other_lock(name: str) -> LockName:
+    """Return the name of a lock that is no upload's: it begins with a dot, which no id does."""
+    return LockName(f".{name}")
+
 
 class Locker(Protocol):
-    """Exclusive locks by upload id, among all requests and all worker processes of one data directory.
+    """Exclusive locks by name, among all requests and all worker processes of one data directory.
 
     A lock ends with its process, however that dies. Reading needs no lock.
     """
 
     def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        """Hold the lock of an upload.
+        """Hold the lock of that name.
 
         Whoever holds it already is asked to stop through the signal it came with, at once and wherever
         it runs. From then on ``stop`` may be asked in the same way by whoever comes next.
@@ -40,5 +53,5 @@ class Locker(Protocol):
             UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.
         """
 
-    def hold_if_free(self, upload_id: str) -> AbstractAsyncContextManager[bool]:
+    def hold_if_free(self, name: LockName) -> AbstractAsyncContextManager[bool]:
         """Hold the lock if nobody has it, asking nobody to stop; says whether it is held."""

@@ -6,11 +6,12 @@ from typing import Final
 
 from tusd_py import observe
 from tusd_py.model.body import StopSignal
+from tusd_py.ports.locks import other_lock
 from tusd_py.service.artifacts import file_of
 from tusd_py.service.core import Core
 
 #: Lock of whoever takes a directory over. No upload can have this id.
-_LOCK: Final = ".adoption"
+_LOCK: Final = other_lock("adoption")
 _TIMEOUT_S: Final = 600.0
 
 

@@ -22,6 +22,7 @@ from tusd_py.errors import (
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
+from tusd_py.ports.locks import upload_lock
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused, is_filled
 from tusd_py.service.proof import Proof
 from tusd_py.service.ranged_append import RangedAppend
@@ -82,8 +83,8 @@ class Appender:
             await self._check(current, offset)
             await self._ranged.check(current)
 
-        timeout_s = core.config.acquire_lock_timeout_s
-        async with core.locker.hold(upload_id, stop, timeout_s=timeout_s, at=offset, before_asking=check):
+        name, timeout_s = upload_lock(upload_id), core.config.acquire_lock_timeout_s
+        async with core.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check):
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
             await self._ranged.check(upload)

@@ -24,6 +24,7 @@ from tusd_py.errors.commits import (
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.ports.locks import LockName, other_lock, upload_lock
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.chunks import Claims
 from tusd_py.service.core import Caller, Core, full_medium_refused
@@ -69,7 +70,10 @@ class Artifacts:
                 raise UploadNotCommitted(upload.id)
 
         async with core.locker.hold(
-            upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
+            upload_lock(upload.id),
+            StopSignal(),
+            timeout_s=core.config.acquire_lock_timeout_s,
+            before_asking=check,
         ):
             upload = await core.find(upload.id, caller)
             if await core.is_full(upload):
@@ -87,7 +91,9 @@ class Artifacts:
         """
         made = await self._uploads.create(Wanted(length=None, metadata=metadata), caller)
         upload, core = made.upload, self._core
-        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+        async with core.locker.hold(
+            upload_lock(upload.id), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
+        ):
             try:
                 upload, sha256 = await self._receive(upload, body, claims)
                 upload, _ = await core.finish(upload, caller.request)
@@ -248,8 +254,8 @@ class Artifacts:
         raise ArtifactLost
 
 
-def _lock_name(sha256: str) -> str:
-    return f".artifact-{sha256}"
+def _lock_name(sha256: str) -> LockName:
+    return other_lock(f"artifact-{sha256}")
 
 
 def _check_end(received: Received, limit: int) -> None:

@@ -27,6 +27,7 @@ from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.ports.locks import upload_lock
 from tusd_py.ports.ranges import Busy, Granted, Repeat, Wish
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
 from tusd_py.service.core import Caller, Core, full_medium_refused
@@ -148,7 +149,10 @@ class Chunks:
                 raise ChunkInProgress(wanted)  # all there is so far, and the PATCH just adds to that
 
         async with core.locker.hold(
-            upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=check
+            upload_lock(upload.id),
+            StopSignal(),
+            timeout_s=core.config.acquire_lock_timeout_s,
+            before_asking=check,
         ):
             current = await look()
             if current.prefix is None:

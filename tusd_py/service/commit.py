@@ -14,6 +14,7 @@ from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.ports.locks import upload_lock
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.core import Caller, Core
@@ -102,7 +103,7 @@ class Commits:
         self, upload_id: str, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
     ) -> Committed:
         core = self._core
-        async with core.locker.hold_if_free(upload_id) as is_held:
+        async with core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
             upload = await core.find(upload_id, caller)
             if not is_held:
                 begun.set_result(None)
@@ -230,7 +231,7 @@ class Commits:
     async def recover(self) -> None:
         """Open the uploads again whose commit died with its process."""
         for upload_id in await self._core.ranges.committing():
-            async with self._core.locker.hold_if_free(upload_id) as is_held:
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
                 upload = await self._core.catalog.get(upload_id) if is_held else None
                 if upload is not None and upload.state is UploadState.COMMITTING:
                     await self._core.ranges.reopen(upload_id)

@@ -10,6 +10,7 @@ from tusd_py import observe
 from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
+from tusd_py.ports.locks import upload_lock
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.uploads import Uploads, Wanted
 
@@ -39,7 +40,7 @@ class Concatenation:
         if length is not None and length > largest:
             raise MaxSizeExceeded(max_size=largest)
         admitted = await self._uploads.admit(replace(wanted, length=length), caller)
-        async with self._core.locker.hold(admitted.id, StopSignal(), timeout_s=0):
+        async with self._core.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0):
             final = await self._insert(admitted, partials)
             observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
             if not await self._core.is_full(final):

@@ -18,7 +18,7 @@ from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import HookReply, Hooks
-from tusd_py.ports.locks import Locker
+from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore
 from tusd_py.settings import Config
@@ -224,7 +224,9 @@ class Core:
         Raises:
             UploadLocked: Somebody holds it for longer than the lock time-out.
         """
-        async with self.locker.hold(upload_id, StopSignal(), timeout_s=self.config.acquire_lock_timeout_s):
+        async with self.locker.hold(
+            upload_lock(upload_id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
+        ):
             return await self.settle_held(upload_id, request)
 
     async def settle_held(self, upload_id: str, request: Any) -> Upload | None:

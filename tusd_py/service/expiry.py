@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from tusd_py import observe
 from tusd_py.model.upload import Upload, UploadState
+from tusd_py.ports.locks import other_lock, upload_lock
 from tusd_py.service.core import Core
 
 _BATCH = 200
 #: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
 _ABANDONED_AFTER_S = 3600.0
 #: Lock that keeps the sweeps of several workers apart. No upload can have this id.
-_SWEEP_LOCK = ".sweep"
+_SWEEP_LOCK = other_lock("sweep")
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class Sweeper:
 
     async def _expire(self, upload_id: str, swept: Swept) -> None:
         core = self._core
-        async with core.locker.hold_if_free(upload_id) as is_held:
+        async with core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
             upload = await core.catalog.get(upload_id) if is_held else None
             now = core.clock()
             if upload is None or upload.expires_at is None or upload.expires_at > now:
@@ -121,7 +122,7 @@ class Sweeper:
     @asynccontextmanager
     async def _abandoned(self, name: str) -> AsyncIterator[bool]:
         """Say, and keep it so, whether a leftover is nobody's: one who makes an upload holds its lock."""
-        async with self._core.locker.hold_if_free(name) as is_held:
+        async with self._core.locker.hold_if_free(upload_lock(name)) as is_held:
             yield is_held and await self._core.catalog.is_leftover(name)
 
     async def _remove_unfinished_exports(self) -> None:
@@ -133,13 +134,13 @@ class Sweeper:
         for name in await core.store.unfinished_exports(before=before):
             # Old as it is, another process may be about to write it again: that holds the upload's lock.
             with _logged("ExportNotTidied", name):
-                async with core.locker.hold_if_free(name) as is_held:
+                async with core.locker.hold_if_free(upload_lock(name)) as is_held:
                     if is_held:
                         await core.store.remove_unfinished_export(name, before=before)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():
-            async with self._core.locker.hold_if_free(upload.id) as is_held:
+            async with self._core.locker.hold_if_free(upload_lock(upload.id)) as is_held:
                 current = await self._core.catalog.get(upload.id) if is_held else None
                 if current is None or not await self._core.is_full(current):
                     continue

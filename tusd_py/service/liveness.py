@@ -14,19 +14,19 @@ from contextlib import contextmanager
 
 from tusd_py import observe
 from tusd_py.model.ranges import Chunk
-from tusd_py.ports.locks import Locker
+from tusd_py.ports.locks import Locker, LockName, other_lock
 from tusd_py.ports.ranges import Busy, Granted, RangeCatalog, Repeat, Wish
 
 
-def new_worker_name() -> str:
-    """Return the name of a worker's lock. No upload can have it as its id."""
-    return f".worker-{os.getpid()}-{secrets.token_hex(8)}"
+def new_worker_name() -> LockName:
+    """Return the name of a worker, which is that of its lock."""
+    return other_lock(f"worker-{os.getpid()}-{secrets.token_hex(8)}")
 
 
 class Liveness:
     """Buries the dead: gives up the claims of workers that are gone."""
 
-    def __init__(self, locker: Locker, ranges: RangeCatalog, worker: str) -> None:
+    def __init__(self, locker: Locker, ranges: RangeCatalog, worker: LockName) -> None:
         self._locker = locker
         self._ranges = ranges
         self.worker = worker  # our own name; its lock is held by whoever made us
@@ -66,7 +66,7 @@ class Liveness:
         for worker in workers:
             if worker is None or worker == self.worker:
                 continue
-            async with self._locker.hold_if_free(worker) as is_dead:
+            async with self._locker.hold_if_free(LockName(worker)) as is_dead:
                 if is_dead:
                     await self._ranges.drop_claims_of(worker)
                     observe.log("ClaimsDropped", worker=worker)

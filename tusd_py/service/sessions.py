@@ -16,6 +16,7 @@ from tusd_py.model.body import StopSignal
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.ports.locks import LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import Filter
 from tusd_py.service.core import Caller, Core, full_medium_refused
 from tusd_py.service.uploads import Uploads, Wanted
@@ -34,9 +35,9 @@ class WantedSession:
     key: str | None = None
 
 
-def _key_lock(caller: Caller, key: str) -> str:
-    """Return the name of a key's lock. No upload can have it as its id."""
-    return ".key-" + hashlib.sha256(f"{caller.user or ''}\0{key}".encode()).hexdigest()
+def _key_lock(caller: Caller, key: str) -> LockName:
+    """Return the name of a key's lock."""
+    return other_lock("key-" + hashlib.sha256(f"{caller.user or ''}\0{key}".encode()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +143,7 @@ class Sessions:
         upload = await self._uploads.admit(asked, caller)
         with full_medium_refused():
             async with (
-                core.locker.hold(upload.id, StopSignal(), timeout_s=0),
+                core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
                 core.given_up_on_error(upload),
             ):
                 await core.catalog.add_leftover(upload.id, durable=is_durable)
@@ -163,7 +164,9 @@ class Sessions:
         core = self._core
         if upload.state is not UploadState.OPEN or await core.store.size(upload.id) is not None:
             return False
-        async with core.locker.hold(upload.id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s):
+        async with core.locker.hold(
+            upload_lock(upload.id), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
+        ):
             await core.give_up(upload)
         return True
 

@@ -12,6 +12,7 @@ from tusd_py import observe
 from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
+from tusd_py.ports.locks import upload_lock
 from tusd_py.service.append import Appender
 from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
 from tusd_py.service.proof import Proof
@@ -51,7 +52,7 @@ class Uploads:
         if upload.length != 0:
             await self._insert(upload)
             return Progress(upload, 0)
-        async with self._core.locker.hold(upload.id, StopSignal(), timeout_s=0):
+        async with self._core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
             await self._insert(upload)
             async with self._core.given_up_on_error(upload):
                 done, reply = await self._core.finish(upload, caller.request)
@@ -69,7 +70,7 @@ class Uploads:
         upload = await self.admit(wanted, caller)
         stop = StopSignal()
         # The lock from the start: a sweep must not find the upload full before this request finishes it.
-        async with self._core.locker.hold(upload.id, stop, timeout_s=0):
+        async with self._core.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
             await self._insert(upload)
             async with self._core.given_up_on_error(upload):
                 return await self._appender.fill(upload, body, proof, stop, caller)
@@ -150,7 +151,7 @@ class Uploads:
 
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
         """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
-        async with self._core.locker.hold_if_free(upload_id) as is_held:
+        async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
             return is_held, await self._core.settle_held(upload_id, caller.request) if is_held else None
 
     async def close(self) -> None:
@@ -163,7 +164,7 @@ class Uploads:
         try:
             return await self._core.find(upload_id, caller)
         except UploadExpired:
-            async with self._core.locker.hold_if_free(upload_id) as is_free:
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_free:
                 if is_free:
                     raise
         return await self._core.find_in_use(upload_id, caller)
@@ -189,7 +190,10 @@ class Uploads:
             await ask(await core.find_in_use(upload_id, caller))
 
         async with core.locker.hold(
-            upload_id, StopSignal(), timeout_s=core.config.acquire_lock_timeout_s, before_asking=before_asking
+            upload_lock(upload_id),
+            StopSignal(),
+            timeout_s=core.config.acquire_lock_timeout_s,
+            before_asking=before_asking,
         ):
             await core.give_up(await ask(await core.find(upload_id, caller)))
         observe.log("UploadTerminated", id=upload_id)

@@ -1,9 +1,9 @@
-"""Locks that the kernel keeps: one byte range of one file for each upload.
+"""Locks that the kernel keeps: one byte range of one file for each name.
 
-The lock of an upload is the byte at a hash of its id, so there is no file to make, to leave behind or
+A lock is the byte at a hash of its name, so there is no file to make, to leave behind or
 to remove under somebody who waits for it. Requests of one process are kept apart by a table, because
 the kernel's locks are between processes. A request that waits asks the holder to stop: directly when
-it is in the same process, else through the inboxes of the other workers (see ``inbox``).
+it is in the same process, else through the inboxes of the other workers (see ``requests``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from tusd_py.adapters.locks_kernel.requests import Inbox
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
-from tusd_py.ports.locks import Locker
+from tusd_py.ports.locks import Locker, LockName
 
 #: How often a lock of another process is tried again. The kernel has no way to tell when it is free.
 _POLL_S: Final = 0.01
@@ -36,12 +36,12 @@ class _Holder:
 
     __slots__ = ("_name", "_stop", "released")
 
-    def __init__(self, name: str, stop: StopSignal) -> None:
+    def __init__(self, name: LockName, stop: StopSignal) -> None:
         self._name = name
         self._stop = stop
         self.released: asyncio.Event | None = None  # made only when somebody waits
 
-    def ask(self, name: str, at: int | None) -> None:
+    def ask(self, name: LockName, at: int | None) -> None:
         """Ask it to stop, if it holds the lock of that name and not another one on the same byte."""
         if name == self._name:
             self._stop.request(at=at)
@@ -50,7 +50,7 @@ class _Holder:
 class _Question(NamedTuple):
     """How a request asks the holder to stop; see ``Locker.hold``."""
 
-    name: str
+    name: LockName
     at: int | None
     before_asking: Callable[[], Awaitable[object]] | None
 
@@ -84,25 +84,25 @@ class FileLocker(Locker):
         fd, self._fd = self._fd, -1
         os.close(fd)
 
-    def _asked(self, upload_id: str, at: int | None) -> None:
-        holder = self._holders.get(self._place(upload_id))
+    def _asked(self, name: LockName, at: int | None) -> None:
+        holder = self._holders.get(self._place(name))
         if holder is not None:
-            holder.ask(upload_id, at)
+            holder.ask(name, at)
 
-    def _place(self, name: str) -> int:
+    def _place(self, name: LockName) -> int:
         """Return which byte is a name's."""
         return (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 2) % self._places
 
     def hold(
         self,
-        upload_id: str,
+        name: LockName,
         stop: StopSignal,
         *,
         timeout_s: float,
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[None]:
-        return _Hold(self, self._place(upload_id), stop, timeout_s, _Question(upload_id, at, before_asking))
+        return _Hold(self, self._place(name), stop, timeout_s, _Question(name, at, before_asking))
 
     async def acquire(self, place: int, stop: StopSignal, timeout_s: float, question: _Question) -> None:
         """Take the lock at ``place``; see ``hold``, which lets go of it, too."""
@@ -126,12 +126,12 @@ class FileLocker(Locker):
             self._leave(place)
 
     @asynccontextmanager
-    async def hold_if_free(self, upload_id: str) -> AsyncIterator[bool]:
-        place = self._place(upload_id)
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+        place = self._place(name)
         if place in self._holders or not _try_lock(self._fd, place):
             yield False
             return
-        self._holders[place] = _Holder(upload_id, StopSignal())
+        self._holders[place] = _Holder(name, StopSignal())
         try:
             yield True
         finally:

@@ -1,7 +1,7 @@
 """How workers of one data directory ask each other to stop writing to an upload.
 
 Each process has a named pipe in a shared folder; a question is one line, written to the pipes of all the
-others: the upload's id and, behind a space, the offset of the sender that asks, if it has one. Nothing is
+others: the lock's name and, behind a space, the offset of the sender that asks, if it has one. Nothing is
 kept and nothing is answered: who waits sees the lock.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from tusd_py.model.upload import MAX_LENGTH, is_upload_id
+from tusd_py.ports.locks import LockName, upload_lock
 
 _DIGITS: Final = len(str(MAX_LENGTH))
 
@@ -24,7 +25,7 @@ _DIGITS: Final = len(str(MAX_LENGTH))
 class Inbox:
     """This process' pipe in ``folder``. ``asked`` gets each upload id and offset, on the event loop."""
 
-    def __init__(self, folder: Path, asked: Callable[[str, int | None], None]) -> None:
+    def __init__(self, folder: Path, asked: Callable[[LockName, int | None], None]) -> None:
         self._folder = folder
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
         # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
@@ -53,9 +54,9 @@ class Inbox:
             with suppress(OSError):
                 path.unlink()
 
-    def ask_others(self, upload_id: str, at: int | None = None) -> None:
+    def ask_others(self, name: LockName, at: int | None = None) -> None:
         """Ask every other process to stop writing to the upload; processes that died are tidied away."""
-        line = f"{upload_id}\n".encode() if at is None else f"{upload_id} {at}\n".encode()
+        line = f"{name}\n".encode() if at is None else f"{name} {at}\n".encode()
         for path in self._folder.iterdir():
             if path != self._path and not path.name.startswith("."):
                 _send(path, line)
@@ -71,16 +72,16 @@ class Inbox:
                     self._asked(*question)
 
 
-def _parse(line: str) -> tuple[str, int | None] | None:
+def _parse(line: str) -> tuple[LockName, int | None] | None:
     """Return the upload's id and the offset; None for what no worker writes."""
     upload_id, space, at = line.partition(" ")
     if not is_upload_id(upload_id):
         return None
     if not space:
-        return upload_id, None
+        return upload_lock(upload_id), None
     if not (at.isascii() and at.isdigit() and len(at) <= _DIGITS):
         return None
-    return upload_id, int(at)
+    return upload_lock(upload_id), int(at)
 
 
 def _send(path: Path, line: bytes) -> None:
