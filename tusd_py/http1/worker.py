@@ -74,10 +74,15 @@ class Worker(uvicorn.Server):
     async def _serve_sockets(self, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
         self.config.load()
         self._take_signals()
-        asyncio.get_running_loop().set_exception_handler(self._on_loop_error)
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._on_loop_error)
+        if isinstance(loop, asyncio.BaseEventLoop):  # it tries to accept so often, also after a failure
+            self.config.backlog = 1
         lifespan = Lifespan(self.config.loaded_app)
         self.lifespan = lifespan
         await self.startup(sockets)
+        for listener in sockets:
+            listener.listen(BACKLOG)
         on_ready()
         while not self._stop.is_set():
             await self.on_tick(0)  # renews the Date header
@@ -86,7 +91,7 @@ class Worker(uvicorn.Server):
         await self.shutdown(sockets)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Say now and then that no connection can be accepted; asyncio would, 2048 times a second."""
+        """Say now and then that no connection can be accepted; asyncio would, with a stack."""
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in _NO_DESCRIPTORS:
             loop.default_exception_handler(context)
