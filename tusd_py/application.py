@@ -113,7 +113,7 @@ class UploadApp(Starlette):
         """Open the state, and close it at the end: for the lifespan of an application that mounts us.
 
         Raises:
-            OSError, sqlite3.Error, ValueError: The upload directory cannot be used.
+            OSError, CatalogUnusable, ValueError: The upload directory cannot be used.
         """
         await self._open()
         try:

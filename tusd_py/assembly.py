@@ -91,7 +91,7 @@ async def open_backends(config: Config) -> Backends:
     """Open the state in the upload directory, made if need be.
 
     Raises:
-        OSError, sqlite3.Error, ValueError: The directory or the catalog in it cannot be used.
+        OSError, CatalogUnusable, ValueError: The directory or the catalog in it cannot be used.
         StorageFull, UploadLocked: What is in the directory cannot be taken over.
     """
     state = config.upload_dir / STATE_FOLDER

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.contract.uploads import single
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
+from tusd_py.ports.catalog import CatalogUnusable
 
 pytestmark = pytest.mark.anyio
 
@@ -91,7 +93,7 @@ async def test_a_newer_catalog_is_refused_and_left_alone(file: Path) -> None:
 async def test_a_file_that_is_no_database_is_refused_and_left_alone(file: Path) -> None:
     file.write_bytes(b"no database " * 100)
     before = len(os.listdir("/dev/fd"))
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(CatalogUnusable, match="not a database"):
         await open_catalog(file)
     assert file.read_bytes() == b"no database " * 100
     assert len(os.listdir("/dev/fd")) == before
@@ -216,3 +218,15 @@ def test_a_full_disk_is_said_and_survived(tmp_path: Path) -> None:
         check=False,
     )
     assert (child.stdout, child.stderr) == ("fine\n", "")
+
+
+async def test_a_read_that_fails_is_told_in_the_words_of_the_port(file: Path) -> None:
+    """The layers above know no error of SQLite: the command says in one line what is wrong."""
+    catalog = await open_catalog(file)
+    try:
+        with closing(sqlite3.connect(file)) as other:
+            other.execute("ALTER TABLE uploads RENAME TO elsewhere")
+        with pytest.raises(CatalogUnusable, match="no such table"):
+            await catalog.get("a" * 32)
+    finally:
+        await catalog.close()

@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.bodies import Sent, sent
-from tusd_py.errors import TooManyOpenFiles
+from tusd_py.errors import StorageFull, TooManyOpenFiles
 from tusd_py.model.body import Ended, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
-from tusd_py.ports.store import DataStore, OpensFiles
+from tusd_py.ports.store import DataFileMissing, DataStore, OpensFiles
 
 pytestmark = pytest.mark.anyio
 
@@ -128,16 +128,33 @@ async def test_the_body_can_be_stopped(store: DataStore) -> None:
 
 async def test_a_failure_of_the_medium_is_told_and_keeps_what_was_written(store: DataStore) -> None:
     await store.create(UPLOAD)
-    body = Sent([b"abc"], failure=OSError(errno.ENOSPC, "no space"))
-    with pytest.raises(OSError, match="no space") as failed:
+    body = Sent([b"abc"], failure=OSError(errno.EIO, "broken"))
+    with pytest.raises(OSError, match="broken") as failed:
         await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
-    assert failed.value.errno == errno.ENOSPC
+    assert failed.value.errno == errno.EIO
     assert await content(store) == b"abc"
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+async def test_a_full_medium_is_told_in_the_words_of_the_port(store: DataStore, code: int) -> None:
+    """No space, no quota, a limit on file sizes: nobody above needs the system's numbers."""
+    await store.create(UPLOAD)
+    body = Sent([b"abc"], failure=OSError(code, "full"))
+    with pytest.raises(StorageFull):
+        await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
+    assert await content(store) == b"abc"
+
+
+async def test_a_write_without_a_descriptor_is_told_in_the_words_of_the_port(store: DataStore) -> None:
+    await store.create(UPLOAD)
+    body = Sent([b"abc"], failure=OSError(errno.EMFILE, "too many open files"))
+    with pytest.raises(TooManyOpenFiles):
+        await store.write(ID, 0, body, limit=10, hashes=(), stop=StopSignal())
 
 
 async def test_writing_to_what_is_gone(store: DataStore) -> None:
     """And it does not come back by that."""
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataFileMissing):
         await write(store, 0, b"abc")
     assert await store.size(ID) is None
 
@@ -207,7 +224,7 @@ async def test_remove_takes_the_data_file(store: DataStore) -> None:
     assert await store.size(ID) is None
     assert await store.adopt(ID) is None
     assert await store.size("b") == 0
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(DataFileMissing):
         await read(store, ID, 0, 1)
 
 
@@ -269,7 +286,7 @@ async def test_what_is_open_stays_readable(store: DataStore) -> None:
     try:
         await store.remove(ID)
         assert os.pread(file.fileno(), 9, 0) == b"hello"
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(DataFileMissing):
             await store.open_file(ID)
     finally:
         file.close()

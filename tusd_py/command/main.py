@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import sqlite3
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -27,6 +26,7 @@ from tusd_py.command.settings_flags import (
 from tusd_py.errors import UploadError
 from tusd_py.fronts.tus.front import extensions
 from tusd_py.http1.run import CannotListen, StartupFailed, serve
+from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.settings import Config
 
 _USAGE: Final = """\
@@ -34,7 +34,7 @@ Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on po
        tusd-py sweep [-dry-run] [flags]   remove what has expired, then end
 """
 #: Why a directory cannot be used.
-_UNUSABLE: Final = (OSError, sqlite3.Error, ValueError, UploadError)
+_UNUSABLE: Final = (OSError, CatalogUnusable, ValueError, UploadError)
 
 
 class _Failure(Exception):

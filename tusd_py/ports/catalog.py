@@ -8,6 +8,10 @@ from typing import Protocol
 from tusd_py.model.upload import Upload, UploadChunk
 
 
+class CatalogUnusable(Exception):
+    """The catalog cannot be opened, read or written; the message says why, for the operator alone."""
+
+
 class Catalog(Protocol):
     """Remembers uploads and chunks.
 
@@ -15,7 +19,7 @@ class Catalog(Protocol):
     survives the death of the process; with ``durable`` also a power cut. The caller holds the upload's
     lock for everything that changes it.
 
-    Any method may raise StorageFull (no space for the catalog) or sqlite3's and asyncpg's own errors.
+    Any method may raise StorageFull (no space for the catalog) or CatalogUnusable.
     """
 
     async def is_new(self) -> bool:

@@ -19,6 +19,10 @@ class Adopted:
     chunks: tuple[UploadChunk, ...] = ()
 
 
+class DataFileMissing(Exception):
+    """The data file that a call needs is gone: the upload was deleted, or somebody removed the file."""
+
+
 class DataStore(Protocol):
     """Keeps bytes in named data files, and beside each an export of what the catalog knows.
 
@@ -27,7 +31,8 @@ class DataStore(Protocol):
     and has checked every limit, so a store never decides whether bytes are wanted. Names are ids
     that passed ``is_upload_id``, or those of the service's own files below ``.tusd-py/``.
 
-    Every method may raise OSError when the medium fails.
+    Every method may raise OSError when the medium fails, StorageFull when there is no space left on it,
+    TooManyOpenFiles, and DataFileMissing when a data file that must be there is gone.
     """
 
     async def create(self, upload: Upload) -> None:
@@ -47,7 +52,7 @@ class DataStore(Protocol):
     ) -> Received:
         """Write ``body`` from byte ``offset`` on, at most ``limit`` bytes; see ``Body.write_to``.
 
-        Raises FileNotFoundError when the data file is gone.
+        Raises DataFileMissing; and StorageFull: what fitted is in the file.
         """
 
     async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
@@ -56,7 +61,7 @@ class DataStore(Protocol):
         With ``full`` the space is really reserved, where the medium can; ``none`` only makes the file.
         ``min_free`` bytes must stay free.
 
-        Raises NoSpace, or OSError; the file may have been made then.
+        Raises NoSpace, StorageFull, or OSError; the file may have been made then.
         """
 
     async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
@@ -107,7 +112,7 @@ class DataStore(Protocol):
         After the first block the others can be read although the file is removed. Close it when you want
         no more of them.
 
-        Raises FileNotFoundError and TooManyOpenFiles in place of the first block, and EOFError where the
+        Raises DataFileMissing and TooManyOpenFiles in place of the first block, and EOFError where the
         file ends too early.
         """
 
@@ -132,5 +137,5 @@ class OpensFiles(Protocol):
     async def open_file(self, name: str) -> OpenFile:
         """Open a data file for reading. What is open stays readable when the file is removed.
 
-        Raises FileNotFoundError, TooManyOpenFiles.
+        Raises DataFileMissing, TooManyOpenFiles.
         """

@@ -11,6 +11,7 @@ from typing import Final
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.body import Ended, StopSignal
 from tusd_py.model.upload import Upload
+from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.core import Core
 
 #: Bytes read in one visit to a thread. No visit can be broken off; a server that goes down waits for it.
@@ -53,7 +54,7 @@ async def digest(core: Core, data_file: str, start: int, stop: int, taken: Sha25
         until = min(start + _SLICE, stop)
         try:
             await core.store.digest(data_file, start, until, taken)
-        except FileNotFoundError:
+        except DataFileMissing:
             raise UploadNotFound from None
         start = until
 

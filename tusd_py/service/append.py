@@ -23,7 +23,7 @@ from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
 from tusd_py.ports.locks import upload_lock
-from tusd_py.service.core import Caller, Core, Progress, full_medium_refused, is_filled
+from tusd_py.service.core import Caller, Core, Progress, is_filled
 from tusd_py.service.proof import Proof
 from tusd_py.service.ranged_append import RangedAppend
 
@@ -145,8 +145,7 @@ class Appender:
     async def _keep_length(self, upload: Upload) -> None:
         core = self._core
         await core.catalog.set_length(upload.id, upload.length or 0, max_size=core.config.max_size)
-        with full_medium_refused():
-            await core.store.export(upload)
+        await core.store.export(upload)
 
     def _check_room(self, upload: Upload, offset: int, body: Body) -> None:
         """Refuse a body that says beforehand that it does not fit; nothing of it is stored."""
@@ -175,12 +174,9 @@ class Appender:
         if proof.is_asked_for and upload.state is UploadState.OPEN:
             stop.shown = offset
             return await self._write_verified(upload, offset, body, proof, stop)
-        with full_medium_refused():
-            limit = self._limit(upload) - offset
-            received = await self._core.store.write(
-                upload.id, offset, body, limit=limit, hashes=(), stop=stop
-            )
-            await self._sync_patch(upload)
+        limit = self._limit(upload) - offset
+        received = await self._core.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
+        await self._sync_patch(upload)
         return _Written(offset + received.count, received.ended)
 
     async def _write_verified(
@@ -192,13 +188,12 @@ class Appender:
         await core.catalog.set_unverified(upload.id, offset, durable=is_durable)
         hashes = [] if proof.checksum is None else [proof.checksum.new_hash()]
         try:
-            with full_medium_refused():
-                received = await core.store.write(
-                    upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
-                )
-                if received.ended is Ended.COMPLETE:
-                    await proof.verify(core.store, upload.id, offset, received.count, hashes)
-                    await self._sync_patch(upload)
+            received = await core.store.write(
+                upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
+            )
+            if received.ended is Ended.COMPLETE:
+                await proof.verify(core.store, upload.id, offset, received.count, hashes)
+                await self._sync_patch(upload)
         except BaseException:
             await self._discard(upload, offset)
             raise

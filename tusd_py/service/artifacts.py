@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.errors import MaxSizeExceeded, ServerShutdown, UploadNotFound
+from tusd_py.errors import MaxSizeExceeded, ServerShutdown, StorageFull, UploadNotFound
 from tusd_py.errors.chunks import ChunkTimeout, InvalidBody
 from tusd_py.errors.commits import (
     ArtifactExists,
@@ -25,9 +25,10 @@ from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
 from tusd_py.ports.locks import LockName, other_lock, upload_lock
+from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.chunks import Claims
-from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.core import Caller, Core
 from tusd_py.service.reading import Reading
 from tusd_py.service.uploads import Uploads, Wanted
 
@@ -106,7 +107,7 @@ class Artifacts:
     async def _receive(self, upload: Upload, body: Body, claims: Claims) -> tuple[Upload, str]:
         core, taken, stop = self._core, Sha256(), StopSignal()
         limit = core.config.max_size or 2**63 - 1
-        with full_medium_refused(), stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s):
+        with stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s):
             received = await core.store.write(upload.id, 0, body, limit=limit, hashes=[taken], stop=stop)
         _check_end(received, limit)
         for checksum in [*claims.known, *claims.late()]:
@@ -170,7 +171,7 @@ class Artifacts:
         if upload.kind is not UploadKind.FINAL:
             # A second name and not a new one: whether a final needs the file is decided only when the
             # upload is given up, in one transaction with that.
-            with suppress(OSError):
+            with suppress(OSError, StorageFull, DataFileMissing):
                 await core.store.link(upload.id, file_of(artifact))
                 return
         # A final's bytes are spread over files that others need, and some file systems have no links:
@@ -178,8 +179,7 @@ class Artifacts:
         pieces = [(each.data_file, each.start, each.size) for each in await self._reading.segments(upload)]
         temporary, taken = f"{FOLDER}/.new-{artifact.id}", Sha256()
         try:
-            with full_medium_refused():
-                await core.store.join(pieces, temporary, taken)
+            await core.store.join(pieces, temporary, taken)
             if taken.hexdigest() != artifact.sha256:
                 raise EOFError("a data file is not what it was")
             await core.store.move(temporary, file_of(artifact))

@@ -29,8 +29,9 @@ from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
 from tusd_py.ports.locks import upload_lock
 from tusd_py.ports.ranges import Busy, Granted, Repeat, Wish
+from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
-from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.core import Caller, Core
 from tusd_py.service.liveness import Liveness
 
 
@@ -188,11 +189,9 @@ class Chunks:
                 await core.store.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
-        with full_medium_refused():
-            await core.store.export(replace(upload, prefix=held))
+        await core.store.export(replace(upload, prefix=held))
         await core.ranges.convert(upload, chunk)
-        with full_medium_refused():
-            await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)
+        await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)
         return replace(upload, prefix=held, unverified_from=None)
 
     async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Granted | Repeat:
@@ -215,7 +214,6 @@ class Chunks:
         core, taken, stop = self._core, Sha256(), StopSignal()
         others = _other_hashes(claims)
         with (
-            full_medium_refused(),
             kept_from_expiry(core, upload),
             stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s),
         ):
@@ -232,7 +230,7 @@ class Chunks:
                 _verify(claims, taken, others)
                 if core.syncs_chunks(upload):
                     await core.store.sync(upload.id)
-            except FileNotFoundError:  # deleted since we looked
+            except DataFileMissing:  # deleted since we looked
                 raise UploadNotFound from None
             is_durable = core.config.durability == "patch"
             now, expires_at = core.clock(), core.expiry(UploadState.OPEN)

@@ -11,7 +11,7 @@ from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, Upload
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 from tusd_py.ports.locks import upload_lock
-from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
+from tusd_py.service.core import Caller, Core, Progress
 from tusd_py.service.uploads import Uploads, Wanted
 
 _UNKNOWN = "names an upload that does not exist"
@@ -63,15 +63,14 @@ class Concatenation:
     async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
         core = self._core
         chunks = [_chunk(final.id, position, partial) for position, partial in enumerate(partials)]
-        with full_medium_refused():
-            try:
-                inserted = await core.catalog.insert_final(
-                    final, chunks, max_size=core.config.max_size, durable=core.config.durability != "none"
-                )
-            except UploadNotFound:  # deleted or expired since we looked
-                raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
-            async with core.given_up_on_error(inserted):
-                await core.store.export(inserted, chunks)
+        try:
+            inserted = await core.catalog.insert_final(
+                final, chunks, max_size=core.config.max_size, durable=core.config.durability != "none"
+            )
+        except UploadNotFound:  # deleted or expired since we looked
+            raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
+        async with core.given_up_on_error(inserted):
+            await core.store.export(inserted, chunks)
         return inserted
 
 

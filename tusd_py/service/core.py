@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any
 
 from tusd_py import observe
-from tusd_py.errors import StorageFull, UploadExpired, UploadNotFound
+from tusd_py.errors import UploadError, UploadExpired, UploadNotFound
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
@@ -20,11 +19,8 @@ from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import HookReply, Hooks
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import DataFileMissing, DataStore
 from tusd_py.settings import Config
-
-#: No space, no quota left, and a file larger than the medium or a limit of the process takes.
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +38,6 @@ class Progress:
     upload: Upload
     offset: int
     reply: HookReply | None = None
-
-
-class full_medium_refused:
-    """Turn the system's ways to say that there is no space into StorageFull."""
-
-    def __enter__(self) -> None:
-        """Begin."""
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Translate what was raised, if it is that."""
-        if isinstance(error, OSError) and error.errno in _FULL:
-            raise StorageFull from error
 
 
 class given_up_on_error:
@@ -187,8 +171,7 @@ class Core:
         now = self.clock()
         is_durable = self.config.durability != "none"
         if upload.kind is not UploadKind.FINAL and is_durable:
-            with full_medium_refused():
-                await self.store.sync(upload.id)
+            await self.store.sync(upload.id)
         done = replace(
             upload,
             state=UploadState.COMPLETE,
@@ -212,7 +195,8 @@ class Core:
         """Say in the export of what was kept as ranges that all of its bytes are there."""
         try:
             await self.store.export(upload)
-        except OSError:  # it is complete all the same; only a lost catalog would make its sender start again
+        except (OSError, UploadError, DataFileMissing):
+            # It is complete all the same; only a lost catalog would make its sender start again.
             observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 
     async def settle(self, upload_id: str, request: Any = None) -> Upload | None:

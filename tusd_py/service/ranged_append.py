@@ -12,7 +12,7 @@ from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
 from tusd_py.ports.ranges import Busy, Wish
 from tusd_py.service.alive import Sha256, kept_from_expiry
-from tusd_py.service.core import Core, full_medium_refused
+from tusd_py.service.core import Core
 from tusd_py.service.liveness import Liveness
 from tusd_py.service.proof import Proof
 
@@ -54,7 +54,7 @@ class RangedAppend:
         with self._liveness.writing(chunk_id):
             chunk = await self._claim(upload, ByteRange(offset, stop_at), chunk_id)
             try:
-                with full_medium_refused(), kept_from_expiry(self._core, upload):
+                with kept_from_expiry(self._core, upload):
                     received = await self._write(upload, chunk, body, proof, stop)
             except BaseException:
                 await self._core.ranges.drop_claim(chunk)

@@ -18,7 +18,7 @@ from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.locks import LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import Filter
-from tusd_py.service.core import Caller, Core, full_medium_refused
+from tusd_py.service.core import Caller, Core
 from tusd_py.service.uploads import Uploads, Wanted
 
 #: A key names an upload that may be anybody's, so it must not be one that somebody else hits upon.
@@ -141,21 +141,20 @@ class Sessions:
         core, is_durable = self._core, self._core.config.durability == "patch"
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self._uploads.admit(asked, caller)
-        with full_medium_refused():
-            async with (
-                core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
-                core.given_up_on_error(upload),
-            ):
-                await core.catalog.add_leftover(upload.id, durable=is_durable)
-                await core.store.allocate(
-                    upload.id, wanted.size, how=core.config.preallocate, min_free=core.config.min_free_bytes
-                )
-                await core.store.export(upload)
-                if is_durable:
-                    await core.store.sync(upload.id)
-                await core.ranges.insert_session(
-                    upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
-                )
+        async with (
+            core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
+            core.given_up_on_error(upload),
+        ):
+            await core.catalog.add_leftover(upload.id, durable=is_durable)
+            await core.store.allocate(
+                upload.id, wanted.size, how=core.config.preallocate, min_free=core.config.min_free_bytes
+            )
+            await core.store.export(upload)
+            if is_durable:
+                await core.store.sync(upload.id)
+            await core.ranges.insert_session(
+                upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
+            )
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
         return upload
 

@@ -14,7 +14,7 @@ from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
 from tusd_py.ports.locks import upload_lock
 from tusd_py.service.append import Appender
-from tusd_py.service.core import Caller, Core, Progress, full_medium_refused
+from tusd_py.service.core import Caller, Core, Progress
 from tusd_py.service.proof import Proof
 
 #: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
@@ -77,16 +77,15 @@ class Uploads:
 
     async def _insert(self, upload: Upload) -> None:
         core = self._core
-        with full_medium_refused():
-            try:
-                await core.catalog.insert(upload, durable=core.config.durability == "patch")
-            except asyncio.CancelledError:  # that may have come too late
-                await core.give_up(upload)
-                raise
-            async with core.given_up_on_error(upload):
-                await core.store.create(upload)
-                if core.config.durability == "patch":
-                    await core.store.sync(upload.id)
+        try:
+            await core.catalog.insert(upload, durable=core.config.durability == "patch")
+        except asyncio.CancelledError:  # that may have come too late
+            await core.give_up(upload)
+            raise
+        async with core.given_up_on_error(upload):
+            await core.store.create(upload)
+            if core.config.durability == "patch":
+                await core.store.sync(upload.id)
         observe.log("UploadCreated", level=logging.DEBUG, id=upload.id, size=upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.ballast import Ballast
+from tusd_py.adapters.catalog_sqlite.connection import Reader, connect
 from tusd_py.adapters.catalog_sqlite.lister import Lister
 from tusd_py.adapters.catalog_sqlite.rows import (
     CHUNK_COLUMNS,
@@ -24,7 +25,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_row,
 )
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
-from tusd_py.adapters.catalog_sqlite.writer import Writer
+from tusd_py.adapters.catalog_sqlite.writer import Writer, translate
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
 from tusd_py.ports.catalog import Catalog
@@ -270,7 +271,7 @@ async def open_catalog(file: Path, medium: Medium = "local") -> SqliteCatalog:
     """Open the catalog in ``file``, made and brought up to date when need be.
 
     Raises:
-        OSError, sqlite3.Error: The file cannot be opened or is no database.
+        OSError, CatalogUnusable: The file cannot be opened or is no database.
         ValueError: It was made by a newer version of this program.
     """
     return await asyncio.to_thread(_open, file, medium)
@@ -278,30 +279,21 @@ async def open_catalog(file: Path, medium: Medium = "local") -> SqliteCatalog:
 
 def _open(file: Path, medium: Medium) -> SqliteCatalog:
     ballast = Ballast(file)
-    catalog = ballast.insist_at_once(lambda: _open_with(file, ballast, medium))
-    ballast.refill()
+    try:
+        catalog = ballast.insist_at_once(lambda: _open_with(file, ballast, medium))
+        ballast.refill()
+    except sqlite3.Error as error:
+        raise translate(error) from error
     return catalog
 
 
 def _open_with(file: Path, ballast: Ballast, medium: Medium) -> SqliteCatalog:
     with ExitStack() as stack:
-        writer = stack.enter_context(closing(_connect(file)))
+        writer = stack.enter_context(closing(connect(file)))
         migrate(writer)
-        reader = stack.enter_context(closing(_connect(file)))
-        lister = stack.enter_context(closing(_connect(file)))
+        reader = stack.enter_context(closing(connect(file, Reader)))
+        lister = stack.enter_context(closing(connect(file)))
         stack.pop_all()
     return SqliteCatalog(
         reader, Writer(writer, medium), Lister(lister), ballast, is_remote=medium == "remote"
     )
-
-
-def _connect(file: Path) -> sqlite3.Connection:
-    # Each connection is used by one thread at a time, though not always by the one that made it.
-    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    try:
-        for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "synchronous = NORMAL"):
-            connection.execute(f"PRAGMA {pragma}")
-    except BaseException:
-        connection.close()
-        raise
-    return connection

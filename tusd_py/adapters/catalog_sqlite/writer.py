@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from tusd_py.errors import StorageFull
+from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.transfer.calls import Medium, Quick, in_thread, outlast
 
 _T = TypeVar("_T")
@@ -232,12 +233,14 @@ class Writer:
 
 
 def translate(error: Exception) -> Exception:
-    """Turn SQLite's ways to say that there is no space into StorageFull.
+    """Turn an error of SQLite into StorageFull where there is no space, and else into CatalogUnusable.
 
     Only ENOSPC has a code of its own; a quota and a limit on file sizes come as a failed write.
     """
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
         return StorageFull()
+    if isinstance(error, sqlite3.Error):
+        return CatalogUnusable(str(error))
     return error
 
 

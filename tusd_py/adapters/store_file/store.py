@@ -23,10 +23,10 @@ from tusd_py.adapters.store_file.adopt import (
     ranged_export,
     temporary_export,
 )
+from tusd_py.adapters.store_file.failures import translated
 from tusd_py.adapters.store_file.info import format_info
 from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder
 from tusd_py.adapters.store_file.writeback import WriteBack
-from tusd_py.errors import TooManyOpenFiles
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
 from tusd_py.ports.store import Adopted, DataStore, OpensFiles
@@ -75,6 +75,7 @@ class FileStore(DataStore, OpensFiles):
         self._threads.shutdown(wait=False)
         self._write_backs.shutdown(wait=False)
 
+    @translated
     async def create(self, upload: Upload) -> None:
         await self._quick.run(self._create, upload)
 
@@ -88,6 +89,7 @@ class FileStore(DataStore, OpensFiles):
                 os.unlink(path)
             raise
 
+    @translated
     async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
         await self._quick.run(self._export, upload, chunks)
 
@@ -132,6 +134,7 @@ class FileStore(DataStore, OpensFiles):
         except FileNotFoundError:
             return None
 
+    @translated
     async def write(
         self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
     ) -> Received:
@@ -145,6 +148,7 @@ class FileStore(DataStore, OpensFiles):
         finally:
             await self._quick.run(os.close, fd)
 
+    @translated
     async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
         await self._in_thread(self._allocate, name, size, how, min_free)
 
@@ -155,6 +159,7 @@ class FileStore(DataStore, OpensFiles):
         finally:
             os.close(fd)
 
+    @translated
     async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
         fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
         try:
@@ -162,12 +167,15 @@ class FileStore(DataStore, OpensFiles):
         finally:
             os.close(fd)
 
+    @translated
     async def link(self, name: str, new_name: str) -> None:
         await self._in_thread(link, self._path(name), self._path(new_name))
 
+    @translated
     async def move(self, name: str, new_name: str) -> None:
         await self._in_thread(move, self._path(name), self._path(new_name))
 
+    @translated
     async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
         await self._in_thread(self._join, pieces, name, taken)
 
@@ -182,6 +190,7 @@ class FileStore(DataStore, OpensFiles):
             os.close(fd)
         self._digest(name, 0, sum(size for _, _, size in pieces), taken)
 
+    @translated
     async def truncate(self, name: str, size: int) -> None:
         await self._in_thread(self._truncate, name, size)
 
@@ -194,6 +203,7 @@ class FileStore(DataStore, OpensFiles):
         finally:
             os.close(fd)
 
+    @translated
     async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
         await self._in_thread(self._digest, name, start, stop, taken)
 
@@ -206,6 +216,7 @@ class FileStore(DataStore, OpensFiles):
                 taken.update(block[:count])
                 left -= count
 
+    @translated
     async def sync(self, name: str) -> None:
         await self._quick.run_sync(self._sync, name)
 
@@ -239,13 +250,9 @@ class FileStore(DataStore, OpensFiles):
                 start += len(block)
                 yield block
 
+    @translated
     async def open_file(self, name: str) -> RawIOBase:
-        try:
-            return await self._quick.run(self._open, name)
-        except OSError as error:
-            if error.errno in {errno.EMFILE, errno.ENFILE}:
-                raise TooManyOpenFiles from error
-            raise
+        return await self._quick.run(self._open, name)
 
     def _open(self, name: str) -> RawIOBase:
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py.errors import TooManyOpenFiles, UploadNotFound
-from tusd_py.ports.store import OpenFile, OpensFiles
+from tusd_py.ports.store import DataFileMissing, OpenFile, OpensFiles
 from tusd_py.service.reading import Reading, Segment
 
 #: An answer from so many files opens all of them before its first byte, so that no deletion cuts it. One
@@ -66,14 +66,14 @@ class ContentResponse(Response):
     async def _begin(self, source: _Source) -> None:
         try:
             await source.begin([piece for piece in self._pieces if isinstance(piece, Segment)])
-        except FileNotFoundError:
+        except DataFileMissing:
             raise UploadNotFound from None
 
     @staticmethod
     async def _send_segment(source: _Source, segment: Segment, send: Send) -> None:
         try:
             await source.send(segment, send)
-        except FileNotFoundError as error:
+        except DataFileMissing as error:
             raise BrokenOff(f"the data file {segment.data_file} was deleted during a download") from error
         except TooManyOpenFiles as error:
             raise BrokenOff(f"no descriptor is left for the data file {segment.data_file}") from error
