@@ -222,6 +222,23 @@ async def test_no_time_is_enough_for_a_free_lock(locker: Locker) -> None:
         assert not await is_free(locker)
 
 
+async def test_a_lock_that_is_held_is_not_lost(locker: Locker) -> None:
+    stop = StopSignal()
+    async with locker.hold(upload_lock("a"), stop, timeout_s=1) as held:
+        assert not held.is_lost
+        held.check()
+        assert stop.reason is None
+
+
+async def test_the_epoch_never_goes_back(locker: Locker, other: Locker) -> None:
+    """By it a catalog refuses who lost the lock and comes late."""
+    epochs = []
+    for each in (locker, other, locker):
+        async with each.hold(upload_lock("a"), StopSignal(), timeout_s=1) as held:
+            epochs.append(held.epoch)
+    assert epochs == sorted(epochs)
+
+
 async def test_hold_if_free_holds(locker: Locker, other: Locker) -> None:
     async with locker.hold_if_free(upload_lock("a")) as is_held:
         assert is_held

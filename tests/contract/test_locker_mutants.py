@@ -15,7 +15,7 @@ from tests.contract.mutants import is_kept
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
-from tusd_py.ports.locks import LockName
+from tusd_py.ports.locks import Held, LockName
 
 Check = Callable[[], Awaitable[object]] | None
 
@@ -30,8 +30,8 @@ class GrantsEverybody(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        yield
+    ) -> AsyncIterator[Held]:
+        yield Held(0, stop)
 
 
 class GrantsEveryProcess(FileLocker):
@@ -44,11 +44,11 @@ class GrantsEveryProcess(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Held]:
         async with super().hold(
             LockName(f"{name}-{id(self)}"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
-        ):
-            yield
+        ) as held:
+            yield held
 
 
 class HasOneLockForAll(FileLocker):
@@ -61,11 +61,11 @@ class HasOneLockForAll(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Held]:
         async with super().hold(
             LockName("one"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
-        ):
-            yield
+        ) as held:
+            yield held
 
 
 class AsksNobody(FileLocker):
@@ -78,9 +78,11 @@ class AsksNobody(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        async with super().hold(name, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking):
-            yield
+    ) -> AsyncIterator[Held]:
+        async with super().hold(
+            name, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking
+        ) as held:
+            yield held
 
 
 class HearsNoOtherProcess(FileLocker):
@@ -97,6 +99,41 @@ class HearsOnlyTheFirstQuestion(FileLocker):
             super()._asked(name, at)
 
 
+class SaysThatItIsLost(FileLocker):
+    @asynccontextmanager
+    async def hold(
+        self,
+        name: LockName,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
+    ) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking) as held:
+            lost = Held(held.epoch, stop)
+            lost.lose()
+            yield lost
+
+
+class CountsDown(FileLocker):
+    epoch = 0
+
+    @asynccontextmanager
+    async def hold(
+        self,
+        name: LockName,
+        stop: StopSignal,
+        *,
+        timeout_s: float,
+        at: int | None = None,
+        before_asking: Check = None,
+    ) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking):
+            self.epoch -= 1
+            yield Held(self.epoch, stop)
+
+
 class WaitsForEver(FileLocker):
     @asynccontextmanager
     async def hold(
@@ -107,9 +144,11 @@ class WaitsForEver(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        async with super().hold(name, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking):
-            yield
+    ) -> AsyncIterator[Held]:
+        async with super().hold(
+            name, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking
+        ) as held:
+            yield held
 
 
 class GrantsAfterTheTimeOut(FileLocker):
@@ -122,17 +161,17 @@ class GrantsAfterTheTimeOut(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        held = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+    ) -> AsyncIterator[Held]:
+        hold = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
         try:
-            await held.__aenter__()
+            held = await hold.__aenter__()
         except UploadLocked:
-            yield
+            yield Held(0, stop)
             return
         try:
-            yield
+            yield held
         finally:
-            await held.__aexit__(None, None, None)
+            await hold.__aexit__(None, None, None)
 
 
 class KeepsWhatFailed(FileLocker):
@@ -145,11 +184,10 @@ class KeepsWhatFailed(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        held = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
-        await held.__aenter__()
-        yield
-        await held.__aexit__(None, None, None)
+    ) -> AsyncIterator[Held]:
+        hold = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+        yield await hold.__aenter__()
+        await hold.__aexit__(None, None, None)
 
 
 class ForgetsWhereTheSenderIs(FileLocker):
@@ -162,9 +200,9 @@ class ForgetsWhereTheSenderIs(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        async with super().hold(name, stop, timeout_s=timeout_s, before_asking=before_asking):
-            yield
+    ) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, timeout_s=timeout_s, before_asking=before_asking) as held:
+            yield held
 
 
 class LooksOnce(FileLocker):
@@ -177,7 +215,7 @@ class LooksOnce(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Held]:
         looked = False
 
         async def look() -> None:
@@ -186,8 +224,8 @@ class LooksOnce(FileLocker):
                 looked = True
                 await before_asking()
 
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=look):
-            yield
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=look) as held:
+            yield held
 
 
 class AsksWhoeverHasNoProspects(FileLocker):
@@ -200,9 +238,9 @@ class AsksWhoeverHasNoProspects(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at):
-            yield
+    ) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at) as held:
+            yield held
 
 
 class LooksAtEveryProspect(FileLocker):
@@ -215,11 +253,11 @@ class LooksAtEveryProspect(FileLocker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Check = None,
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[Held]:
         if before_asking is not None:
             await before_asking()
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at):
-            yield
+        async with super().hold(name, stop, timeout_s=timeout_s, at=at) as held:
+            yield held
 
 
 class AsksBeforeItLooks(FileLocker):
@@ -257,6 +295,8 @@ class OnlyLooks(FileLocker):
         (AsksNobody, "test_the_holder_is_asked_at_once"),
         (HearsNoOtherProcess, "test_the_holder_in_another_process_is_asked_within_a_second"),
         (HearsOnlyTheFirstQuestion, "test_the_next_holder_in_another_process_is_asked_too"),
+        (SaysThatItIsLost, "test_a_lock_that_is_held_is_not_lost"),
+        (CountsDown, "test_the_epoch_never_goes_back"),
         (WaitsForEver, "test_time_out"),
         (GrantsAfterTheTimeOut, "test_time_out"),
         (KeepsWhatFailed, "test_a_request_that_fails_lets_go"),

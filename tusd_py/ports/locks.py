@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NewType, Protocol
 
+from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
 
 #: What a lock is called. An upload's is called as its id; others have names that no upload can have.
@@ -22,6 +23,36 @@ def other_lock(name: str) -> LockName:
     return LockName(f".{name}")
 
 
+class Held:
+    """A lock that somebody holds, for as long as that is so.
+
+    A lock that lives in a database dies with the connection, and then somebody else may have it while its
+    holder still works. A locker whose locks can be lost makes one of these for each and calls ``lose``.
+
+    Attributes:
+        epoch: Greater than that of whoever held the lock before, where a lock can be lost, so that a
+            catalog can refuse a late writer; otherwise always the same.
+        is_lost: Whether the lock is gone. The holder must change nothing any more.
+    """
+
+    __slots__ = ("_stop", "epoch", "is_lost")
+
+    def __init__(self, epoch: int, stop: StopSignal) -> None:
+        self.epoch = epoch
+        self.is_lost = False
+        self._stop = stop
+
+    def lose(self) -> None:
+        """Say that the lock is gone; the body that runs under it is stopped."""
+        self.is_lost = True
+        self._stop.request()
+
+    def check(self) -> None:
+        """Raise UploadLocked if the lock is lost: the upload is somebody else's now."""
+        if self.is_lost:
+            raise UploadLocked
+
+
 class Locker(Protocol):
     """Exclusive locks by name, among all requests and all worker processes of one data directory.
 
@@ -36,8 +67,8 @@ class Locker(Protocol):
         timeout_s: float,
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
-    ) -> AbstractAsyncContextManager[None]:
-        """Hold the lock of that name.
+    ) -> AbstractAsyncContextManager[Held]:
+        """Hold the lock of that name; what is entered tells when it is lost.
 
         Whoever holds it already is asked to stop through the signal it came with, at once and wherever
         it runs. From then on ``stop`` may be asked in the same way by whoever comes next.

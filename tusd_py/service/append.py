@@ -81,13 +81,12 @@ class Appender:
             # A request with no prospects must not stop a writer that is doing well.
             current = await core.find_in_use(upload_id, caller)
             await self._check(current, offset)
-            await self._ranged.check(current)
 
         name, timeout_s = upload_lock(upload_id), core.config.acquire_lock_timeout_s
-        async with core.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check):
+        hold = core.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check)
+        async with hold as held:
             upload = await self._recovered(await core.find(upload_id, caller))
             await self._check(upload, offset)
-            await self._ranged.check(upload)
             declared = upload if length is None else self._declared(upload, offset, length)
             self._check_room(declared, offset, body)
             if declared.length != upload.length:
@@ -95,6 +94,7 @@ class Appender:
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
             written = await self._write(declared, offset, body, proof, stop)
+            held.check()
             return await self._conclude(declared, written, caller)
 
     async def fill(
@@ -117,6 +117,7 @@ class Appender:
         expected = await self._core.offset(upload)
         if offset != expected:
             raise OffsetMismatch(expected=expected, provided=offset)
+        await self._ranged.check(upload)
 
     async def _recovered(self, upload: Upload) -> Upload:
         """Discard what an earlier request left that never was verified: its process died."""

@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 from tusd_py.adapters.locks_kernel.requests import Inbox
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
-from tusd_py.ports.locks import Locker, LockName
+from tusd_py.ports.locks import Held, Locker, LockName
 
 #: How often a lock of another process is tried again. The kernel has no way to tell when it is free.
 _POLL_S: Final = 0.01
@@ -29,6 +29,10 @@ _POLL_S: Final = 0.01
 _ASK_AGAIN_S: Final = 0.25
 #: As many bytes as a file of the largest size has, nearly: no two of the names in use share one.
 _PLACES: Final = 1 << 62
+
+
+#: What the kernel holds is never lost before its process is, so one serves all.
+_HELD: Final = Held(0, StopSignal())
 
 
 class _Holder:
@@ -101,7 +105,7 @@ class FileLocker(Locker):
         timeout_s: float,
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
-    ) -> AbstractAsyncContextManager[None]:
+    ) -> AbstractAsyncContextManager[Held]:
         return _Hold(self, self._place(name), stop, timeout_s, _Question(name, at, before_asking))
 
     async def acquire(self, place: int, stop: StopSignal, timeout_s: float, question: _Question) -> None:
@@ -185,8 +189,9 @@ class _Hold:
         self._place = place
         self._arguments = (stop, timeout_s, question)
 
-    async def __aenter__(self) -> None:
+    async def __aenter__(self) -> Held:
         await self._locker.acquire(self._place, *self._arguments)
+        return _HELD
 
     async def __aexit__(self, *_: object) -> None:
         self._locker.release(self._place)
