@@ -13,6 +13,7 @@ from enum import Enum, auto
 from typing import Final
 
 from tusd_py.fronts.downloads.http_dates import parse_http_date
+from tusd_py.model.ranges import ByteRange
 
 #: More ranges than a real reader asks for; beyond it the header is taken for an attack.
 MAX_RANGES: Final = 16
@@ -36,28 +37,12 @@ class Unsatisfiable(Exception):
         self.content_range = f"bytes */{size}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Range:
-    """The bytes from ``start`` up to but not including ``stop``; never empty."""
-
-    start: int
-    stop: int
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.start < self.stop:
-            raise ValueError(f"not a range of bytes: {self.start} to {self.stop}")
-
-    @property
-    def length(self) -> int:
-        """Number of bytes, at least 1."""
-        return self.stop - self.start
-
-    def content_range(self, size: int) -> str:
-        """Return the ``Content-Range`` value within ``size`` bytes; there the end is inclusive."""
-        return f"bytes {self.start}-{self.stop - 1}/{size}"
+def content_range(part: ByteRange, size: int) -> str:
+    """Return the ``Content-Range`` value of a part of ``size`` bytes; there the end is inclusive."""
+    return f"bytes {part.start}-{part.stop - 1}/{size}"
 
 
-def parse_range(header: str | None, size: int) -> tuple[Range, ...] | None:
+def parse_range(header: str | None, size: int) -> tuple[ByteRange, ...] | None:
     """Read ``Range`` for a representation of ``size`` bytes; None: send everything.
 
     None for an absent header, another unit, malformed text, more than 16 ranges, and an
@@ -77,14 +62,14 @@ def parse_range(header: str | None, size: int) -> tuple[Range, ...] | None:
     specs = [spec for part in text.split(",") if (spec := part.strip(" \t"))]
     if not 1 <= len(specs) <= MAX_RANGES:
         return None
-    found: list[Range] = []
+    found: list[ByteRange] = []
     for spec in specs:
         bounds = _bounds(spec, size)
         if bounds is None:
             return None
         start, stop = bounds
         if start < min(stop, size):
-            found.append(Range(start, min(stop, size)))
+            found.append(ByteRange(start, min(stop, size)))
     if not found:
         raise Unsatisfiable(size)
     return _joined(found)
@@ -110,11 +95,11 @@ def _number(digits: str) -> int:
     return int(significant) if len(significant) <= _NUMBER_DIGITS else int(10**_NUMBER_DIGITS)
 
 
-def _joined(ranges: Sequence[Range]) -> tuple[Range, ...]:
-    joined: list[Range] = []
+def _joined(ranges: Sequence[ByteRange]) -> tuple[ByteRange, ...]:
+    joined: list[ByteRange] = []
     for each in sorted(ranges):
         if joined and each.start <= joined[-1].stop:
-            joined[-1] = Range(joined[-1].start, max(joined[-1].stop, each.stop))
+            joined[-1] = ByteRange(joined[-1].start, max(joined[-1].stop, each.stop))
         else:
             joined.append(each)
     return tuple(joined)
@@ -125,7 +110,7 @@ class Part:
     """One part of a multipart body: send ``head``, then the bytes of ``range``."""
 
     head: bytes
-    range: Range
+    range: ByteRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +127,7 @@ class Multipart:
     tail: bytes
 
 
-def multipart_parts(ranges: Sequence[Range], size: int, content_type: str, boundary: str) -> Multipart:
+def multipart_parts(ranges: Sequence[ByteRange], size: int, content_type: str, boundary: str) -> Multipart:
     """Lay out ``multipart/byteranges`` for ranges of a representation of ``size`` bytes.
 
     ``boundary`` must not occur in the content; a long random one will not.
@@ -160,7 +145,7 @@ def multipart_parts(ranges: Sequence[Range], size: int, content_type: str, bound
         lines = (
             f"--{boundary}",
             f"Content-Type: {content_type}",
-            f"Content-Range: {each.content_range(size)}",
+            f"Content-Range: {content_range(each, size)}",
             "\r\n",
         )
         # The line end before a delimiter belongs to it, and nothing precedes the first.
@@ -169,7 +154,7 @@ def multipart_parts(ranges: Sequence[Range], size: int, content_type: str, bound
     tail = f"\r\n--{boundary}--\r\n".encode("ascii")
     return Multipart(
         content_type=f"multipart/byteranges; boundary={boundary}",
-        content_length=sum(len(part.head) + part.range.length for part in parts) + len(tail),
+        content_length=sum(len(part.head) + part.range.size for part in parts) + len(tail),
         parts=tuple(parts),
         tail=tail,
     )

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete
 from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
-    Range,
     Unsatisfiable,
+    content_range,
     evaluate,
     multipart_parts,
     parse_range,
@@ -23,6 +23,7 @@ from tusd_py.fronts.downloads.disposition import content_disposition, content_ty
 from tusd_py.fronts.downloads.http_dates import format_http_date
 from tusd_py.fronts.downloads.sending import ContentResponse
 from tusd_py.fronts.http.shared import Fields, caller_of, joined
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadState
 from tusd_py.service.reading import Reading, Segment
 
@@ -93,12 +94,14 @@ class Downloads:
         headers["Content-Disposition"] = content_disposition(content.file_type, content.file_name)
         return self._body(content, ranges, headers)
 
-    def _body(self, content: Content, ranges: Sequence[Range] | None, headers: dict[str, str]) -> Response:
+    def _body(
+        self, content: Content, ranges: Sequence[ByteRange] | None, headers: dict[str, str]
+    ) -> Response:
         size, segments, media_type = content.size, content.segments, content_type(content.file_type)
         if ranges is None or len(ranges) == 1:
             wanted = (0, size) if ranges is None else (ranges[0].start, ranges[0].stop)
             if ranges is not None:
-                headers["Content-Range"] = ranges[0].content_range(size)
+                headers["Content-Range"] = content_range(ranges[0], size)
             headers |= {"Content-Type": media_type, "Content-Length": str(wanted[1] - wanted[0])}
             return ContentResponse(
                 self._reading, _cut(segments, *wanted), 200 if ranges is None else 206, headers
