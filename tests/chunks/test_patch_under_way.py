@@ -45,6 +45,10 @@ class Patch:
         reply = read_reply(self._connection)
         return reply.startswith(b"HTTP/1.1 204") and tus_offset(self._api, self._id) >= self._length
 
+    def is_told_that_another_took_over(self) -> bool:
+        """Whether it ended with a 409."""
+        return read_reply(self._connection).startswith(b"HTTP/1.1 409")
+
 
 @contextmanager
 def patching(server: Service, api: Api, upload_id: str, length: int = 1000) -> Iterator[Patch]:
@@ -124,6 +128,16 @@ def test_a_chunk_that_is_refused_stops_no_patch_on_a_session(server: Service, ap
         problem(api.put(upload, 50, DATA[:10]), "chunk-in-progress", 423)
         problem(api.put(upload, 995, DATA[:10]), "content-range", 400)
         assert patch.goes_on_to_its_end()
+
+
+def test_a_new_patch_takes_over_a_stalled_one_on_a_session(server: Service, api: Api) -> None:
+    """CONC-02: at the offset that HEAD tells, which is before what arrived and is not recorded yet."""
+    upload = api.create(1000)
+    with patching(server, api, upload["id"]) as patch:
+        assert tus_offset(api, upload["id"]) == 0
+        assert tus_patch(api, upload["id"], 0, DATA).status_code == 204
+        assert patch.is_told_that_another_took_over()
+    assert api.commit(upload, sha256(DATA)).status_code == 200
 
 
 def test_a_patch_that_is_refused_stops_no_patch(server: Service, api: Api) -> None:
