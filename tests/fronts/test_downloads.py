@@ -1,14 +1,18 @@
 """GET: ranges, conditions, several data files, and what hostile metadata can do (HTTP-09)."""
 
 import re
+import resource
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
+from tests.fronts.conftest import Serve
 from tests.fronts.lab import Tus
 from tests.support.tus import id_of, metadata, payload
+from tusd_py.fronts.downloads.sending import BrokenOff
 
 pytestmark = pytest.mark.anyio
 
@@ -211,3 +215,58 @@ async def test_a_data_file_that_is_gone_is_not_a_success(tus: Tus) -> None:
     except (OSError, httpx.HTTPError):  # the connection is cut
         return
     assert reply.status_code >= 400
+
+
+async def test_a_file_that_goes_during_an_answer_breaks_it_off(tus: Tus) -> None:
+    """Under a server without sendfile: what has begun ends in an exception, never as if it were whole."""
+    first, second = await tus.partial(b"hello "), await tus.partial(b"world")
+    path = httpx.URL(await tus.final(first, second)).path
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        (tus.directory / id_of(second)).unlink(missing_ok=True)
+
+    with pytest.raises(BrokenOff, match=id_of(second)):
+        await tus.app(request_of(path), nothing_more, send)
+    assert [message.get("body") for message in sent] == [None, b"hello "]
+    assert all(message.get("more_body", True) for message in sent)
+
+
+async def test_no_descriptor_left_is_a_whole_refusal(serve: Serve) -> None:
+    """With all headers that answers have: those of tus, and those that a browser wants."""
+    tus = await serve()
+    url = await single(tus)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        reply = await tus.get(url, Origin="https://example.com")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert reply.status_code == 503
+    assert reply.text.startswith("ERR_TOO_MANY_OPEN_FILES: ")
+    assert reply.headers["Retry-After"] == "1"
+    assert reply.headers["Tus-Resumable"] == "1.0.0"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://example.com"
+    assert (await tus.get(url)).content == DATA
+
+
+def request_of(path: str) -> Scope:
+    """A GET as a server without extensions hands it over."""
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "http_version": "1.1",
+        "scheme": "http",
+    }
+
+
+async def nothing_more() -> Message:
+    """The end of a request without a body."""
+    return {"type": "http.request", "body": b"", "more_body": False}
