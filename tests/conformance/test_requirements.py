@@ -64,4 +64,6 @@ def test_the_suite_imports_the_standard_library_only() -> None:
                 names = [node.module or ""]
             for name in names:
                 top = name.split(".")[0]
-                assert top == "conformance" or top in sys.stdlib_module_names, f"{path.name} imports {name}"
+                assert top == "tus_conformance" or top in sys.stdlib_module_names, (
+                    f"{path.name} imports {name}"
+                )

@@ -21,6 +21,7 @@ from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.ports.ranges import Filter
 
 pytestmark = pytest.mark.anyio
@@ -179,14 +180,19 @@ async def test_lists_hold_nobody_up(catalog: SqliteCatalog) -> None:
     """While a list is being read, uploads are made, found and deleted."""
     begun, go_on = threading.Event(), threading.Event()
 
-    def long_list(connection: sqlite3.Connection) -> int:
+    def wait() -> int:
         begun.set()
-        assert go_on.wait(30)
-        ((count,),) = connection.execute("SELECT count(*) FROM uploads").fetchall()
-        return int(count)
+        return int(go_on.wait(30))
+
+    async def long_list() -> int:
+        async with catalog.lister.snapshot() as connection:
+            await connection.create_function("wait", 0, wait)
+            ((waited, count),) = await connection.execute_fetchall("SELECT wait(), count(*) FROM uploads")
+            assert waited
+            return int(count)
 
     await catalog.insert(single("a"))
-    reading = asyncio.create_task(catalog.lister.run(long_list))
+    reading = asyncio.create_task(long_list())
     try:
         await asyncio.to_thread(begun.wait, 30)
         await catalog.insert(single("b"))
@@ -200,8 +206,9 @@ async def test_lists_hold_nobody_up(catalog: SqliteCatalog) -> None:
 
 
 async def test_the_lister_only_reads(catalog: SqliteCatalog) -> None:
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        await catalog.lister.run(lambda connection: connection.execute("DELETE FROM uploads"))
+    with pytest.raises(CatalogUnusable, match="readonly"):
+        async with catalog.lister.snapshot() as connection:
+            await connection.execute("DELETE FROM uploads")
 
 
 def test_an_older_catalog_is_brought_up_to_date_by_whoever_comes_first(tmp_path: Path) -> None:

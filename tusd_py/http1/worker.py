@@ -15,7 +15,6 @@ from time import monotonic
 from typing import Any, cast
 
 import uvicorn
-from uvicorn._types import ASGI3Application
 
 from .asgi import ASGIApp
 from .context import Context
@@ -47,7 +46,7 @@ class Worker(uvicorn.Server):
         self._log_full_from = 0.0  # monotonic
         super().__init__(
             uvicorn.Config(
-                cast("ASGI3Application", app),
+                cast("Any", app),
                 http=cast("type[asyncio.Protocol]", protocol_for(self._context)),
                 ws="none",
                 interface="asgi3",

@@ -90,12 +90,11 @@ class SqliteArtifacts(ArtifactCatalog):
     ) -> tuple[int, list[Artifact]]:
         listing = artifacts_listing(user, of_nobody=of_nobody, sha256=sha256, columns=_COLUMNS)
 
-        def job(connection: sqlite3.Connection) -> tuple[int, list[Artifact]]:
-            ((count,),) = connection.execute(listing.count, listing.parameters)
-            rows = connection.execute(listing.page, (*listing.parameters, limit, offset))
-            return count, [_artifact(row) for row in rows]
-
-        return await self._lister.run(job)
+        async with self._lister.snapshot() as connection:
+            ((count,),) = await connection.execute_fetchall(listing.count, listing.parameters)
+            rows = await connection.execute_fetchall(listing.page, (*listing.parameters, limit, offset))
+        # A page of a thousand would hold the event loop up for milliseconds.
+        return count, await asyncio.to_thread(lambda: [_artifact(row) for row in rows])
 
     async def exported(self) -> list[Artifact]:
         return await asyncio.to_thread(self._exports.read)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
@@ -25,11 +26,11 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_row,
 )
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
-from tusd_py.adapters.catalog_sqlite.writer import Writer, translate
+from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
 from tusd_py.ports.catalog import Catalog
-from tusd_py.transfer.calls import Medium
+from tusd_py.transfer.calls import Medium, in_thread
 
 _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
 _INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
@@ -77,9 +78,9 @@ class SqliteCatalog(Catalog):
         is_remote: bool,
     ) -> None:
         # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
-        # and a visit to a thread costs several times as much. What reads many rows is the lister's; so are
-        # all look-ups of uploads on a remote medium.
-        self._is_remote = is_remote
+        # and a visit to a thread costs several times as much. On a remote medium a thread waits for them all
+        # the same. What reads many rows is the lister's.
+        self._look_ups = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-look-up") if is_remote else None
         self._reader = self.reader = reader
         self._writer = self.writer = writer
         self._lister = self.lister = lister
@@ -92,12 +93,16 @@ class SqliteCatalog(Catalog):
         await self._writer.run(set_known, durable=True)
 
     async def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        if self._is_remote:
-            return await self._rows_in_thread(sql, *parameters)
+        if self._look_ups is not None:
+            return await in_thread(self._look_ups, self._read, sql, parameters)
+        return self._read(sql, parameters)
+
+    def _read(self, sql: str, parameters: Parameters) -> list[Any]:
         return self._reader.execute(sql, parameters).fetchall()
 
     async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        return await self._lister.run(lambda connection: connection.execute(sql, parameters).fetchall())
+        async with self._lister.snapshot() as connection:
+            return list(await connection.execute_fetchall(sql, parameters))
 
     async def get(self, upload_id: str) -> Upload | None:
         rows = await self._rows(_GET, upload_id)
@@ -217,7 +222,8 @@ class SqliteCatalog(Catalog):
 
     async def close(self) -> None:
         await self._writer.close()
-        await self._lister.close()
+        if self._look_ups is not None:
+            self._look_ups.shutdown()
         self._reader.close()
 
 
@@ -292,8 +298,5 @@ def _open_with(file: Path, ballast: Ballast, medium: Medium) -> SqliteCatalog:
         writer = stack.enter_context(closing(connect(file)))
         migrate(writer)
         reader = stack.enter_context(closing(connect(file, Reader)))
-        lister = stack.enter_context(closing(connect(file)))
         stack.pop_all()
-    return SqliteCatalog(
-        reader, Writer(writer, medium), Lister(lister), ballast, is_remote=medium == "remote"
-    )
+    return SqliteCatalog(reader, Writer(writer, medium), Lister(file), ballast, is_remote=medium == "remote")

@@ -1,42 +1,31 @@
-"""One SQLite connection for what reads many rows: lists and sweeps."""
+"""Reading many rows of the catalog: lists and sweeps, over aiosqlite."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 
-from tusd_py.transfer.calls import in_thread
+import aiosqlite
 
-_T = TypeVar("_T")
+from tusd_py.adapters.catalog_sqlite.connection import Reader
 
 
 class Lister:
-    """Reads in a thread of its own.
+    """Opens a connection of its own for each use, with a thread of its own.
 
-    So it holds up neither the event loop nor a writer, and in WAL mode no writer holds it up, of whatever
-    process. It sees everything that was committed before it was asked.
+    So it holds up neither the event loop nor a writer, and in WAL mode no writer of any process holds it
+    up. Nothing is kept between two uses: a thread that waited for the next one would keep the interpreter
+    of an application from ending that never closes us.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA query_only = ON")
-        self._connection = connection
-        # Not a daemon: the interpreter ends it, so an application that never closes us can still exit.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-lister")
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
-    async def run(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Return the result of ``job``; all that it reads is of the same moment."""
-        return await in_thread(self._thread, self._read, job)
-
-    def _read(self, job: Callable[[sqlite3.Connection], _T]) -> _T:
-        self._connection.execute("BEGIN")
-        try:
-            return job(self._connection)
-        finally:
-            self._connection.execute("ROLLBACK")
-
-    async def close(self) -> None:
-        """Close the connection; nothing is asked afterwards."""
-        await in_thread(self._thread, self._connection.close)
-        self._thread.shutdown()
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
+        """Give a connection that only reads, and all of the same moment: what was committed by then."""
+        async with aiosqlite.connect(self._file, isolation_level=None, factory=Reader) as connection:
+            await connection.execute("PRAGMA query_only = ON")
+            await connection.execute("BEGIN")
+            yield connection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from typing import Final
@@ -235,9 +236,9 @@ class SqliteRanges(RangeCatalog):
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
         listing = uploads_listing(wanted)
 
-        def job(connection: sqlite3.Connection) -> tuple[int, list[Upload]]:
-            ((count,),) = connection.execute(listing.count, listing.parameters)
-            rows = connection.execute(listing.page, (*listing.parameters, wanted.limit, wanted.offset))
-            return count, [upload_of(row) for row in rows]
-
-        return await self._lister.run(job)
+        page = (*listing.parameters, wanted.limit, wanted.offset)
+        async with self._lister.snapshot() as connection:
+            ((count,),) = await connection.execute_fetchall(listing.count, listing.parameters)
+            rows = await connection.execute_fetchall(listing.page, page)
+        # A page of a thousand would hold the event loop up for milliseconds.
+        return count, await asyncio.to_thread(lambda: [upload_of(row) for row in rows])
