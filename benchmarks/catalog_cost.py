@@ -18,9 +18,10 @@ from benchmarks.bench import Values
 from benchmarks.generator import LoadFailed
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
+from tusd_py.model.claims import Granted, Wish
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Upload, UploadKind, new_uuid
-from tusd_py.ports.ranges import Granted, RangeCatalog, Wish
+from tusd_py.ports.ranges import RangeCatalog
 
 _CHUNK_BYTES: Final = 1024
 _SHA256: Final = "0" * 64

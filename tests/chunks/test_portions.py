@@ -14,9 +14,10 @@ from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.errors.chunks import RangeOverlap
 from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.claims import Overlap, Wish
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, new_uuid
-from tusd_py.ports.ranges import Wish
+from tusd_py.service.claims import refusal_of
 
 _T = TypeVar("_T")
 COUNT = 3000
@@ -108,9 +109,11 @@ async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> Non
             state=ChunkState.RECEIVING,
             created_at=0.0,
         )
-        with pytest.raises(RangeOverlap) as overlap:
-            await ranges.claim(_wish(chunk))
-        members = overlap.value.members
+        overlap = await ranges.claim(_wish(chunk))
+        assert isinstance(overlap, Overlap)
+        refusal = await refusal_of(overlap, ranges, upload_id)
+        assert isinstance(refusal, RangeOverlap)
+        members = refusal.members
         assert members["conflicts"][:2] == [{"start": 9000, "end": 9001}, {"start": 9004, "end": 9005}]
         assert members["missing"][0] == {"start": 2, "end": 3}
         assert (len(members["conflicts"]), len(members["missing"])) == (1000, 1000)

@@ -129,11 +129,6 @@ class RangeOverlap(ChunkError):
             missing=ranges_facts(missing),
         )
 
-    def with_missing(self, missing: Sequence[ByteRange]) -> RangeOverlap:
-        """Return this refusal with what is missing, once that is known."""
-        self.members["missing"] = ranges_facts(missing)
-        return self
-
 
 class ChunkConflict(ChunkError):
     """The range is there with other bytes; those stay."""

@@ -7,42 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.upload import Upload
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """The range is the caller's to write."""
-
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """Exactly this range was received before: nothing may be written."""
-
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True)
-class Busy:
-    """Another request is writing bytes of this range."""
-
-    chunk: Chunk
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
-    """The range that a request wants to write."""
-
-    upload_id: str
-    range: ByteRange
-    chunk_id: str
-    worker: str
-    at: float  # seconds since 1970
-    replace: bool = False  # an identical range may be written again
-    max_chunks: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +65,8 @@ class RangeCatalog(Protocol):
     async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
         """Return what keeps an upload from being committed; None when every range was received."""
 
-    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
-        """Claim a range.
-
-        Raises:
-            UploadNotFound; UploadNotOpen; RangeOverlap: it overlaps received ranges without being one
-            of them; TooManyChunks. Nothing was changed.
-        """
+    async def claim(self, wish: Wish) -> Answer:
+        """Claim a range as ``model.claims.decide`` decides; on return that is done."""
 
     async def record(
         self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
@@ -117,11 +79,8 @@ class RangeCatalog(Protocol):
     async def drop_claim(self, chunk: Chunk) -> None:
         """Give a claim up; fine when it is gone."""
 
-    async def delete_chunk(self, upload_id: str, offset: int) -> Busy | None:
-        """Make a received range missing again.
-
-        Raises ChunkNotFound, UploadNotOpen.
-        """
+    async def delete_chunk(self, upload_id: str, offset: int) -> Forgotten | Busy | NotOpen | Absent:
+        """Make a received range missing again, as ``model.claims.decide_deletion`` decides."""
 
     async def claimants(self, upload_id: str | None = None) -> list[str]:
         """Return the workers that hold claims."""

@@ -24,13 +24,14 @@ from tusd_py.errors.chunks import (
     UploadNotOpen,
 )
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.claims import Busy, Forgotten, Granted, Repeat, Wish
 from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
 from tusd_py.ports.locks import upload_lock
-from tusd_py.ports.ranges import Busy, Granted, Repeat, Wish
 from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
+from tusd_py.service.claims import refusal_of
 from tusd_py.service.core import Caller, Core
 from tusd_py.service.liveness import Liveness
 
@@ -104,11 +105,12 @@ class Chunks:
 
         Raises ChunkNotFound, UploadNotOpen, ChunkInProgress.
         """
-        busy = await self._core.ranges.delete_chunk(upload.id, offset)
-        if busy is not None and await self._liveness.bury_claim(busy.chunk):
-            busy = await self._core.ranges.delete_chunk(upload.id, offset)
-        if busy is not None:
-            raise ChunkInProgress(busy.chunk.range)
+        ranges = self._core.ranges
+        answer = await ranges.delete_chunk(upload.id, offset)
+        if isinstance(answer, Busy) and await self._liveness.bury_claim(answer.chunk):
+            answer = await ranges.delete_chunk(upload.id, offset)
+        if not isinstance(answer, Forgotten):
+            raise await refusal_of(answer, ranges, upload.id)
 
     def _check_place(self, upload: Upload, place: Place) -> None:
         if upload.kind is UploadKind.FINAL:
@@ -206,8 +208,8 @@ class Chunks:
             max_chunks=config.max_chunks,
         )
         answer = await self._liveness.claim(wish)
-        if isinstance(answer, Busy):
-            raise ChunkInProgress(answer.chunk.range)
+        if not isinstance(answer, Granted | Repeat):
+            raise await refusal_of(answer, self._core.ranges, upload.id)
         return answer
 
     async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: Claims) -> Chunk:

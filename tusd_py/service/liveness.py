@@ -13,9 +13,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from tusd_py import observe
+from tusd_py.model.claims import Answer, Busy, Wish
 from tusd_py.model.ranges import Chunk
 from tusd_py.ports.locks import Locker, LockName, other_lock
-from tusd_py.ports.ranges import Busy, Granted, RangeCatalog, Repeat, Wish
+from tusd_py.ports.ranges import RangeCatalog
 
 
 def new_worker_name() -> LockName:
@@ -41,7 +42,7 @@ class Liveness:
         finally:
             self._writing.discard(chunk_id)
 
-    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
+    async def claim(self, wish: Wish) -> Answer:
         """Claim a range; ``Busy`` only when whoever has it is alive."""
         while isinstance(answer := await self._ranges.claim(wish), Busy):
             if not await self.bury_claim(answer.chunk):

@@ -8,10 +8,11 @@ from tusd_py.errors import UploadLocked
 from tusd_py.errors.chunks import OutOfOrder
 from tusd_py.errors.commits import CommittedIsImmutable
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.claims import Busy, Granted, Repeat, Wish
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
-from tusd_py.ports.ranges import Busy, Wish
 from tusd_py.service.alive import Sha256, kept_from_expiry
+from tusd_py.service.claims import refusal_of
 from tusd_py.service.core import Core
 from tusd_py.service.liveness import Liveness
 from tusd_py.service.proof import Proof
@@ -75,6 +76,8 @@ class RangedAppend:
         answer = await self._liveness.claim(wish)
         if isinstance(answer, Busy):
             raise UploadLocked
+        if not isinstance(answer, Granted | Repeat):
+            raise await refusal_of(answer, self._core.ranges, upload.id)
         return answer.chunk
 
     async def _write(

@@ -12,12 +12,22 @@ from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.rows import marks
 from tusd_py.errors import UploadNotFound
-from tusd_py.errors.chunks import RangeOverlap, TooManyChunks, UploadNotOpen
+from tusd_py.errors.chunks import UploadNotOpen
+from tusd_py.model.claims import (
+    NAMED,
+    Absent,
+    Answer,
+    Busy,
+    Forgotten,
+    Granted,
+    NotOpen,
+    Wish,
+    decide,
+    decide_deletion,
+)
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.ports.ranges import Busy, Granted, Repeat, Wish
+from tusd_py.model.upload import UploadState
 
-#: How many ranges a refusal names at most.
-NAMED: Final = 1000
 _COLUMNS: Final = "id, upload_id, offset, size, state, sha256, worker, created_at, completed_at"
 SELECT: Final = f"SELECT {_COLUMNS} FROM ranges"  # noqa: S608
 #: The ranges that have a byte in common with one; the first may begin before it.
@@ -28,49 +38,60 @@ _OVERLAPPING: Final = """
 INSERT: Final = f"INSERT INTO ranges ({_COLUMNS}) VALUES ({marks(9)})"  # noqa: S608
 
 
-def claim(connection: sqlite3.Connection, wish: Wish) -> Granted | Repeat | Busy:
-    """Decide a claim; see RangeCatalog.claim."""
-    upload_id, wanted = wish.upload_id, wish.range
+def claim(connection: sqlite3.Connection, wish: Wish) -> Answer:
+    """Gather the facts that decide a claim, and do what was decided; see RangeCatalog.claim."""
+    state, chunk_count = _upload_facts(connection, wish.upload_id)
+    neighbours = _neighbours(connection, wish.upload_id, wish.range)
+    answer = decide(wish, state=state, chunk_count=chunk_count, neighbours=neighbours)
+    if isinstance(answer, Granted):
+        if answer.replaced is not None:
+            make_missing(connection, answer.replaced)
+        connection.execute(INSERT, chunk_row(answer.chunk))
+        add_chunks(connection, wish.upload_id, 1)
+    return answer
+
+
+def delete(
+    connection: sqlite3.Connection, upload_id: str, offset: int
+) -> Forgotten | Busy | NotOpen | Absent:
+    """Make a received range missing again; see RangeCatalog.delete_chunk."""
+    state, _ = _upload_facts(connection, upload_id)
+    answer = decide_deletion(chunk_at(connection, upload_id, offset), state=state)
+    if isinstance(answer, Forgotten):
+        make_missing(connection, answer.chunk)
+    return answer
+
+
+def _upload_facts(connection: sqlite3.Connection, upload_id: str) -> tuple[UploadState | None, int]:
+    rows = connection.execute(
+        "SELECT state, ifnull(chunk_count, 0) FROM uploads LEFT JOIN sessions ON upload_id = id WHERE id = ?",
+        (upload_id,),
+    )
+    for state, chunk_count in rows:
+        return UploadState(state), chunk_count
+    return None, 0
+
+
+def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> list[Chunk]:
+    """Return the ranges that overlap one, as far as they matter: a claim if there is one, or the first."""
     rows = connection.execute(
         f"{SELECT} WHERE upload_id = ? AND offset < ? ORDER BY offset DESC LIMIT 1",
         (upload_id, wanted.stop),
     )
-    found = next((chunk for chunk in map(chunk_of, rows) if chunk.range.overlaps(wanted)), None)
-    if found is not None and found.range == wanted and found.state is ChunkState.RECEIVED:
-        if not (wish.replace and _is_open(connection, upload_id)):
-            return Repeat(found)
-        make_missing(connection, found)
-        found = None
-    check_open(connection, upload_id)
-    if found is not None:
-        return _conflict(connection, upload_id, wanted)
-    _check_room(connection, wish)
-    chunk = Chunk(
-        id=wish.chunk_id,
-        upload_id=upload_id,
-        range=wanted,
-        state=ChunkState.RECEIVING,
-        worker=wish.worker,
-        created_at=wish.at,
-    )
-    connection.execute(INSERT, chunk_row(chunk))
-    add_chunks(connection, upload_id, 1)
-    return Granted(chunk)
-
-
-def _conflict(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> Busy:
-    """Return a claim that is in the way; without one raise RangeOverlap, which lacks what is missing."""
+    last = next(map(chunk_of, rows), None)
+    if last is None or not last.range.overlaps(wanted):
+        return []
+    if last.range == wanted:
+        return [last]
     # A range may overlap ten thousand others, so no more is read than will be said.
-    rows = connection.execute(
-        f"{SELECT} {_OVERLAPPING} AND state = 'receiving' LIMIT 1", _places(upload_id, wanted)
-    )
-    for row in rows:
-        return Busy(chunk_of(row))
-    rows = connection.execute(
-        f"SELECT offset, size FROM ranges {_OVERLAPPING} ORDER BY offset LIMIT {NAMED}",  # noqa: S608
-        _places(upload_id, wanted),
-    )
-    raise RangeOverlap(conflicts=[ByteRange(offset, offset + size) for offset, size in rows], missing=())
+    for state, limit in ("receiving", 1), ("received", NAMED):
+        rows = connection.execute(
+            f"{SELECT} {_OVERLAPPING} AND state = :state ORDER BY offset LIMIT :limit",
+            {**_places(upload_id, wanted), "state": state, "limit": limit},
+        )
+        if found := list(map(chunk_of, rows)):
+            return found
+    return []
 
 
 def _places(upload_id: str, wanted: ByteRange) -> dict[str, str | int]:
@@ -84,21 +105,6 @@ def check_open(connection: sqlite3.Connection, upload_id: str) -> None:
             raise UploadNotOpen("completed" if state == "complete" else state)
         return
     raise UploadNotFound
-
-
-def _is_open(connection: sqlite3.Connection, upload_id: str) -> bool:
-    rows = connection.execute("SELECT 1 FROM uploads WHERE id = ? AND state = 'open'", (upload_id,))
-    return rows.fetchone() is not None
-
-
-def _check_room(connection: sqlite3.Connection, wish: Wish) -> None:
-    if wish.max_chunks is None:
-        return
-    ((count,),) = connection.execute(
-        "SELECT chunk_count FROM sessions WHERE upload_id = ?", (wish.upload_id,)
-    )
-    if count >= wish.max_chunks:
-        raise TooManyChunks(limit=wish.max_chunks)
 
 
 def make_missing(connection: sqlite3.Connection, chunk: Chunk) -> None:

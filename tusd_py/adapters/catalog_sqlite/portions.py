@@ -11,8 +11,9 @@ import sqlite3
 from collections.abc import AsyncIterator
 from typing import Final
 
-from tusd_py.adapters.catalog_sqlite.claims import NAMED, SELECT, chunk_of
+from tusd_py.adapters.catalog_sqlite.claims import SELECT, chunk_of
 from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.claims import NAMED
 from tusd_py.model.ranges import ByteRange, Chunk
 
 #: Rows that are read in one go.

@@ -11,7 +11,6 @@ from tusd_py.adapters.catalog_sqlite import portions
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.claims import (
     INSERT,
-    NAMED,
     SELECT,
     add_chunks,
     add_received,
@@ -20,17 +19,18 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     chunk_of,
     chunk_row,
     claim,
+    delete,
     grow_prefix,
     make_missing,
 )
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
 from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, after, before, marks, upload_of, upload_row
 from tusd_py.errors import UploadNotFound
-from tusd_py.errors.chunks import ChunkNotFound, RangeOverlap
 from tusd_py.errors.commits import SessionIncomplete
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState, SessionFacts
+from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
+from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.upload import Upload, UploadEvent
-from tusd_py.ports.ranges import Busy, Filter, Granted, RangeCatalog, Repeat, Wish
+from tusd_py.ports.ranges import Filter, RangeCatalog
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
 
@@ -112,12 +112,8 @@ class SqliteRanges(RangeCatalog):
     async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
         return await portions.unfilled(self._reader, upload_id)
 
-    async def claim(self, wish: Wish) -> Granted | Repeat | Busy:
-        try:
-            return await self._writer.run(lambda connection: claim(connection, wish))
-        except RangeOverlap as refusal:
-            # Not within the transaction: others would wait for the whole list of an upload's ranges.
-            raise refusal.with_missing(await self.missing(wish.upload_id, limit=NAMED)) from None
+    async def claim(self, wish: Wish) -> Answer:
+        return await self._writer.run(lambda connection: claim(connection, wish))
 
     async def record(
         self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
@@ -152,18 +148,8 @@ class SqliteRanges(RangeCatalog):
 
         await self._writer.run(job)
 
-    async def delete_chunk(self, upload_id: str, offset: int) -> Busy | None:
-        def job(connection: sqlite3.Connection) -> Busy | None:
-            chunk = chunk_at(connection, upload_id, offset)
-            if chunk is None:
-                raise ChunkNotFound
-            if chunk.state is ChunkState.RECEIVING:
-                return Busy(chunk)
-            check_open(connection, upload_id)
-            make_missing(connection, chunk)
-            return None
-
-        return await self._writer.run(job, durable=True)
+    async def delete_chunk(self, upload_id: str, offset: int) -> Forgotten | Busy | NotOpen | Absent:
+        return await self._writer.run(lambda connection: delete(connection, upload_id, offset), durable=True)
 
     async def claimants(self, upload_id: str | None = None) -> list[str]:
         sql = (

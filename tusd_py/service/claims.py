@@ -1,0 +1,32 @@
+"""What the catalog decided about a range, as the refusal that a client gets."""
+
+from __future__ import annotations
+
+from tusd_py.errors import UploadError, UploadNotFound
+from tusd_py.errors.chunks import ChunkInProgress, ChunkNotFound, RangeOverlap, TooManyChunks, UploadNotOpen
+from tusd_py.model.claims import NAMED, Absent, Busy, Full, NotOpen, Overlap
+from tusd_py.model.upload import UploadState
+from tusd_py.ports.ranges import RangeCatalog
+
+
+async def refusal_of(
+    answer: Busy | Overlap | Full | NotOpen | Absent, ranges: RangeCatalog, upload_id: str
+) -> UploadError:
+    """Return the refusal; that of an overlap also says what is missing."""
+    match answer:
+        case Busy(chunk):
+            return ChunkInProgress(chunk.range)
+        case Overlap(conflicts):
+            # Not in the transaction that decided: others would wait for the list of all that is missing.
+            missing = await ranges.missing(upload_id, limit=NAMED)
+            return RangeOverlap(conflicts=conflicts, missing=missing)
+        case Full(limit):
+            return TooManyChunks(limit=limit)
+        case NotOpen(None):
+            return UploadNotFound()
+        case NotOpen(UploadState.COMPLETE):
+            return UploadNotOpen("completed")
+        case NotOpen(state):
+            return UploadNotOpen(str(state))
+        case Absent():
+            return ChunkNotFound()
