@@ -1,20 +1,21 @@
 """Bodies for data stores: bytes that have arrived, in pieces, and how they ended."""
 
 import asyncio
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.body import Calls, Ended, Hash, Received, StopSignal
+from tusd_py.transfer.calls import LoopThreads
 
 
 @dataclass
-class Sent(Body):
+class Sent:
     """``pieces`` one after the other, then ``ended``, or ``failure`` as the medium's."""
 
     pieces: Sequence[bytes]
     ended: Ended = Ended.COMPLETE
     failure: OSError | None = None
+    calls: Calls = field(default_factory=LoopThreads)
     stops: list[StopSignal] = field(default_factory=list)  # what the store handed over
 
     @property
@@ -27,31 +28,26 @@ class Sent(Body):
         """No trailers."""
         return ()
 
-    async def write_to(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
-        """Write each piece to its place, as a server's body does."""
+    def open(self, stop: StopSignal, offset: int) -> None:
+        """Remember who may end it."""
         self.stops.append(stop)
-        count = 0
-        for piece in self.pieces:
-            part = piece[: limit - count]
-            os.pwrite(fd, part, offset + count)
-            count += len(part)
-            for taken in hashes:
-                taken.update(memoryview(part))
-            if len(part) < len(piece):
-                return Received(count, Ended.OVERRUN)
-            await asyncio.sleep(0)
-        if self.failure is not None:
-            raise self.failure
-        return Received(count, self.ended)
+
+    async def take(self, room: int) -> tuple[Sequence[bytes], Ended | None]:
+        """Give the next piece, as much of it as there is room for."""
+        await asyncio.sleep(0)
+        if not self.pieces:
+            if self.failure is not None:
+                raise self.failure
+            return (), self.ended
+        piece, self.pieces = self.pieces[0], self.pieces[1:]
+        return [piece[:room]], Ended.OVERRUN if len(piece) > room else None
+
+    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+        """These bytes only come as pieces."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def sent(*pieces: bytes) -> Sent:

@@ -15,6 +15,8 @@ import pytest
 from tests.fronts.conftest import Serve
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
 from tusd_py.transfer.asgi import PortableBody
+from tusd_py.transfer.multipart import MultipartBody
+from tusd_py.transfer.pump import FileSink, NullSink, pump
 
 pytestmark = pytest.mark.anyio
 
@@ -89,7 +91,7 @@ async def test_how_it_ends(
     os.pwrite(file, b"0123", 0)
     taken = hashlib.sha256()
     hashes: list[Hash] = [taken, SlowHash(pause_s)]
-    got = await body(*parts, end=end).write_to(file, 4, limit, hashes=hashes, stop=StopSignal())
+    got = await pump(body(*parts, end=end), FileSink(file), 4, limit=limit, hashes=hashes, stop=StopSignal())
     assert got == received
     assert os.pread(file, 99, 0) == b"0123" + stored
     assert taken.digest() == hashlib.sha256(stored).digest()
@@ -99,7 +101,7 @@ async def test_stop_while_nothing_comes(file: int) -> None:
     stop = StopSignal()
     asyncio.get_running_loop().call_later(0.05, stop.request, Ended.SHUTDOWN)
     async with asyncio.timeout(1):
-        got = await body(b"ab", end=None).write_to(file, 0, 9, stop=stop)
+        got = await pump(body(b"ab", end=None), FileSink(file), limit=9, stop=stop)
     assert got == Received(2, Ended.SHUTDOWN)
     assert os.pread(file, 9, 0) == b"ab"
 
@@ -109,7 +111,8 @@ async def test_stop_before_the_first_byte(file: int) -> None:
     stop = StopSignal()
     stop.request()
     async with asyncio.timeout(1):
-        assert await body(b"ab", end=None).write_to(file, 0, 9, stop=stop) == Received(2, Ended.STOPPED)
+        got = await pump(body(b"ab", end=None), FileSink(file), limit=9, stop=stop)
+    assert got == Received(2, Ended.STOPPED)
 
 
 async def test_a_stop_that_the_body_has_outrun_is_withdrawn(file: int) -> None:
@@ -126,7 +129,7 @@ async def test_a_stop_that_the_body_has_outrun_is_withdrawn(file: int) -> None:
 
     asyncio.get_running_loop().call_later(0.7, slept.set)  # longer than any stop takes
     async with asyncio.timeout(2):
-        got = await PortableBody({"headers": []}, receive, None).write_to(file, 0, 9, stop=stop)
+        got = await pump(PortableBody({"headers": []}, receive, None), FileSink(file), limit=9, stop=stop)
     assert got == Received(4, Ended.COMPLETE)
     assert stop.reason is None
 
@@ -136,7 +139,7 @@ async def test_a_stop_at_the_bodys_own_offset_ends_it(file: int) -> None:
     stop = StopSignal()
     asyncio.get_running_loop().call_later(0.05, functools.partial(stop.request, at=6))
     async with asyncio.timeout(1):
-        got = await body(b"ab", end=None).write_to(file, 4, 9, stop=stop)
+        got = await pump(body(b"ab", end=None), FileSink(file), 4, limit=9, stop=stop)
     assert got == Received(2, Ended.STOPPED)
 
 
@@ -149,9 +152,36 @@ async def test_stop_while_more_always_comes(file: int) -> None:
     stop = StopSignal()
     asyncio.get_running_loop().call_later(0.05, stop.request)
     async with asyncio.timeout(3):
-        got = await PortableBody({"headers": []}, receive, None).write_to(file, 0, 2**60, stop=stop)
+        got = await pump(PortableBody({"headers": []}, receive, None), FileSink(file), limit=2**60, stop=stop)
     assert got.ended is Ended.STOPPED
     assert os.fstat(file).st_size == got.count
+
+
+async def test_stop_of_a_form_while_more_always_comes(file: int) -> None:
+    """The file of a multipart form ends as soon as any other body."""
+    head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    given = 0
+
+    async def receive() -> dict[str, object]:
+        nonlocal given
+        given += 1
+        return {"type": "http.request", "body": head if given == 1 else b"x" * 100, "more_body": True}
+
+    stop = StopSignal()
+    asyncio.get_running_loop().call_later(0.05, stop.request)
+    form = MultipartBody({"headers": []}, receive, b"b")
+    async with asyncio.timeout(3):
+        got = await pump(form, FileSink(file), limit=2**60, stop=stop)
+    assert got.ended is Ended.STOPPED
+    assert os.fstat(file).st_size == got.count > 0
+
+
+async def test_only_hashed() -> None:
+    """What nobody keeps is hashed, up to the limit."""
+    taken = hashlib.sha256()
+    got = await pump(body(b"ab", b"cde"), NullSink(), limit=4, hashes=[taken], stop=StopSignal())
+    assert got == Received(4, Ended.OVERRUN)
+    assert taken.digest() == hashlib.sha256(b"abcd").digest()
 
 
 async def test_cancelled_while_a_thread_writes(tmp_path: Path) -> None:
@@ -160,7 +190,8 @@ async def test_cancelled_while_a_thread_writes(tmp_path: Path) -> None:
     async def write() -> None:
         fd = os.open(tmp_path / "one", os.O_CREAT | os.O_WRONLY)
         try:
-            await body(b"a", b"b", b"c").write_to(fd, 0, 9, hashes=[SlowHash(0.1)], stop=StopSignal())
+            hashes = [SlowHash(0.1)]
+            await pump(body(b"a", b"b", b"c"), FileSink(fd), limit=9, hashes=hashes, stop=StopSignal())
         finally:
             os.close(fd)
 
@@ -185,8 +216,12 @@ async def test_memory_is_bounded(file: int) -> None:
         return {"type": "http.request", "body": b"x" * (1 << 20), "more_body": given < 64}
 
     task = asyncio.create_task(
-        PortableBody({"headers": []}, receive, None).write_to(
-            file, 0, 1 << 40, hashes=[SlowHash(0.02)], stop=StopSignal()
+        pump(
+            PortableBody({"headers": []}, receive, None),
+            FileSink(file),
+            limit=1 << 40,
+            hashes=[SlowHash(0.02)],
+            stop=StopSignal(),
         )
     )
     ahead = 0
@@ -210,7 +245,7 @@ def small_medium() -> Iterator[int]:
 async def test_the_medium_is_full(file: int, small_medium: int) -> None:
     parts = [b"x" * (1 << 20)] * 12
     with pytest.raises(OSError, match="File too large") as caught:
-        await body(*parts).write_to(file, 0, 1 << 30, stop=StopSignal())
+        await pump(body(*parts), FileSink(file), limit=1 << 30, stop=StopSignal())
     assert caught.value.errno == errno.EFBIG
     assert os.fstat(file).st_size == small_medium
 

@@ -21,6 +21,7 @@ from tusd_py.http1.asgi import Message, Receive, Scope, Send
 from tusd_py.http1.exchange import Exchange
 from tusd_py.http1.run import CannotListen, Counters, ServerSettings, StartupFailed, serve
 from tusd_py.model.body import Ended, Hash, StopSignal
+from tusd_py.transfer.pump import FileSink, pump
 
 
 class Call:
@@ -75,7 +76,7 @@ class Lab:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def on_write(self, call: Call) -> None:
-        """Store the body through ``write_body``."""
+        """Store the body."""
         path = "/dev/full" if call.name == "full" else str(self.directory / call.name)
         digest = hashlib.sha256()
         hashes: list[Hash] = [digest] if "hash" in call.query else []
@@ -86,7 +87,7 @@ class Lab:
         place = call.number("offset", 0)
         limit = call.number("limit", 1 << 60)
         try:
-            received = await call.exchange.write_body(fd, place, limit, hashes=hashes, stop=stop)
+            received = await pump(call.exchange, FileSink(fd), place, limit=limit, hashes=hashes, stop=stop)
         except OSError as error:
             await call.answer({"errno": error.errno}, 507)
             return

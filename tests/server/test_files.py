@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tusd_py.transfer.writing import write_at, write_pieces
+from tusd_py.transfer.writing import write_at
 
 _whole_pwrite = os.pwrite
 
@@ -25,13 +24,6 @@ def test_short_writes_are_written_on(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_at(file.fileno(), memoryview(b"0123456789"), 2, [digest])
     assert (tmp_path / "file").read_bytes() == b"\0\0" + b"0123456789"
     assert digest.digest() == hashlib.sha256(b"0123456789").digest()
-
-
-@pytest.mark.parametrize("pieces", [[], [b"abc"], [b"abc", bytearray(b"de"), b"f"]])
-def test_pieces_go_one_behind_the_other(tmp_path: Path, pieces: Sequence[bytes | bytearray]) -> None:
-    with (tmp_path / "file").open("wb") as file:
-        assert write_pieces(file.fileno(), pieces, 0, ()) == sum(map(len, pieces))
-    assert (tmp_path / "file").read_bytes() == b"".join(pieces)
 
 
 def test_what_fits_is_kept_when_the_medium_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ Plain ASGI 3 (HTTP, spec version 2.4) always works. In addition ``scope["extensi
     as ASGI describes it, on every connection.
 
 ``"tusd_py"``
-    this ``Exchange``: ``length``, ``write_body``, ``trailers`` and ``send_interim`` are for the
-    application; the rest is for the connection. Take the body through ``write_body`` or through
-    ``receive``, not through both.
+    this ``Exchange``: it is the request's ``Body`` (see ``tusd_py.model.body``), and has ``send_interim``
+    for the application; the rest is for the connection. Take the body as such or through ``receive``,
+    not through both.
 
 ``http.disconnect`` carries ``"tusd_py.ended"``: the value of the ``Ended`` member that says why the body
 (or, after it, the connection) ended. Every byte that arrived before is handed out first.
@@ -22,9 +22,8 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
-from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.model.body import Ended, Hash, Piece, Received, StopSignal
 
-from . import slow_body
 from .asgi import ASGIApp, Headers, Message, Scope
 from .fast_body import FastBody, Intake
 from .framing import Announced, Chunked
@@ -49,16 +48,17 @@ class Exchange:
         self, wire: Wire, pool: Pool, head: Head, default_headers: bytes, on_end: Callable[[], None]
     ) -> None:
         self.head = head
+        self.calls = pool
         self.inbox = Inbox(wire, Chunked() if head.length is None else Announced(head.length))
         self.response = Response(wire, head.method, head.version, self._may_keep, default_headers)
         self.started_at = monotonic()
         self.stopping = False
         self._wire = wire
-        self._pool = pool
         self._on_end = on_end  # called once: the response is queued and nobody touches the body any more
         self._awaits_continue = head.expects_continue and not self.inbox.framing.done
         self._body_taken = False  # the last http.request has been handed out
-        self._stop: StopSignal | None = None  # of the running write_body
+        self._stop: StopSignal | None = None  # while the body is being taken
+        self._position = 0  # what is taken next is at this byte of the upload
         self._fast: FastBody | None = None
         self._over: asyncio.Future[None] | None = None  # somebody waits in receive() for the end
 
@@ -74,38 +74,52 @@ class Exchange:
         """Trailer fields (lower-case name, value) of a chunked body; filled once it has ended."""
         return self.inbox.framing.trailers
 
-    async def write_body(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
-        """Write the request's body into ``fd``; the contract is ``tusd_py.model.body.Body.write_to``.
-
-        Only one call per request. ``stop`` is asked to stop with ``SHUTDOWN`` when the server goes down.
-
-        Raises:
-            OSError: The medium failed. The bytes before it are in the file.
-        """
+    def open(self, stop: StopSignal, offset: int) -> None:
+        """See Body. ``stop`` is asked to stop with ``SHUTDOWN`` when the server goes down."""
         self._ask_for_body()
         self._stop = stop
+        self._position = offset
+        stop.on_request(self._on_stop)
         if self.stopping:
             stop.request(Ended.SHUTDOWN)
-        try:
-            sock = self._second_descriptor(limit)
-            if sock is None:
-                write_small = self._pool.run if in_thread else self._pool.run_quick
-                place = (fd, offset, limit)
-                return await slow_body.receive(self.inbox, self._pool, place, hashes, stop, write_small)
-            with sock:
-                return await self._write_fast((fd, offset, limit), hashes, stop, sock)
-        finally:
-            self._stop = None
-            self._report_end()
+
+    async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
+        """See Body."""
+        inbox = self.inbox
+        while True:
+            pieces = inbox.take(room)
+            if pieces:
+                self._position += sum(map(len, pieces))
+                return pieces, None
+            if room == 0 and (inbox.buffered or inbox.framing.left):
+                return [], Ended.OVERRUN
+            if inbox.ended is not None:
+                return [], inbox.ended
+            await inbox.wait()
+
+    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+        """See Body: a large one of known length, from the socket by worker threads."""
+        stop = self._stop
+        sock = self._second_descriptor(limit)
+        if sock is None or stop is None:
+            return None
+        with sock:
+            return await self._write_fast((fd, offset, limit), hashes, stop, sock)
+
+    def close(self) -> None:
+        """See Body."""
+        self._stop = None
+        self._report_end()
+
+    def _on_stop(self) -> None:
+        if self._stop is not None and self._fast is None:  # else nobody takes it, or who does looks himself
+            self.inbox.stop(self._reason_to_end)
+
+    def _reason_to_end(self) -> Ended | None:
+        stop = self._stop
+        if stop is None or self._fast is not None:
+            return None
+        return stop.reason if stop.ends(self._position + self.inbox.buffered) else None
 
     async def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Send a 1xx response ahead of the final one; silently nothing to an HTTP/1.0 client.
@@ -250,7 +264,7 @@ class Exchange:
         self._fast = FastBody(intake, self._wire.loop, stop)
         ended = Ended.STOPPED
         try:
-            ended = await self._fast.run(self._pool)
+            ended = await self._fast.run(self.calls)
         finally:
             self._fast = None
             inbox.skip(intake.received)
@@ -265,7 +279,7 @@ class Exchange:
         """Return the socket, if much more is wanted from it than has arrived and it can be read directly."""
         inbox = self.inbox
         left = inbox.framing.left
-        if left is None or left <= slow_body.SMALL or limit <= inbox.buffered:
+        if left is None or left <= self.calls.quick_bytes or limit <= inbox.buffered:
             return None
         if inbox.ended is not None or self._wire.tls:
             return None

@@ -17,10 +17,9 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from time import monotonic
 
-from tusd_py.model.body import Ended, Hash, StopSignal
+from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended, Hash, StopSignal
 from tusd_py.transfer.writing import write_at
 
-from .inbox import STOP_GAP_S, STOP_WITHIN_S
 from .pool import Pool
 from .ways import Way, way_for
 

@@ -10,15 +10,12 @@ from collections import deque
 from collections.abc import Callable
 from time import monotonic
 
-from tusd_py.model.body import Ended
+from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended
 
 from .framing import Announced, Chunked
 from .wire import Wire
 
 BACKLOG = 256 * 1024  # bytes kept for an application that does not read
-WRITING_BACKLOG = 4 * 1024 * 1024  # bytes kept while earlier ones are being written to a file
-STOP_GAP_S = 0.05  # a body that is asked to stop ends at the first gap as long as this ...
-STOP_WITHIN_S = 0.5  # ... or after this time
 _SMALL = 4096  # pieces below this are joined: a million tiny ones would cost far more than their bytes
 _MOST_PIECES = 512  # below IOV_MAX on every system
 
@@ -32,7 +29,6 @@ class Inbox:
         "_waiter",
         "_waiting_since",
         "_wire",
-        "backlog",
         "buffered",
         "ended",
         "framing",
@@ -43,7 +39,6 @@ class Inbox:
         self.framing = framing
         self.ended: Ended | None = Ended.COMPLETE if framing.done else None
         self.buffered = 0  # bytes that wait to be taken
-        self.backlog = BACKLOG
         self.last_byte = monotonic()
         self._wire = wire
         self._pieces: deque[bytes | bytearray] = deque()
@@ -76,7 +71,7 @@ class Inbox:
             last += payload
         else:
             self._pieces.append(bytearray(payload))
-        if self.buffered >= self.backlog:
+        if self.buffered >= BACKLOG:
             self._wire.pause_reading()
 
     def finish(self, ended: Ended) -> None:
@@ -111,7 +106,7 @@ class Inbox:
             room -= len(piece)
             self.buffered -= len(piece)
             taken.append(piece)
-        if self.ended is None and self.buffered < self.backlog:
+        if self.ended is None and self.buffered < BACKLOG:
             self._wire.resume_reading()
         return taken
 

@@ -92,6 +92,8 @@ class Pool:
     processor; for each of those a thread more serves what waits, up to the bound, as long as that is so.
     """
 
+    quick_bytes = 64 * 1024  # written in less time than a visit to a thread takes
+
     def __init__(self, threads: int) -> None:
         self._most = threads
         self._usual = min(threads, _PROCESSORS)

@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
+
+#: A body that is asked to stop ends at the first gap as long as this ...
+STOP_GAP_S: Final = 0.05
+#: ... or after this time.
+STOP_WITHIN_S: Final = 0.5
+
+#: Bytes as they arrived.
+Piece = bytes | bytearray | memoryview
 
 
 class Ended(Enum):
@@ -46,8 +54,8 @@ class Received:
 class StopSignal:
     """One way to end a body early, from the event loop's thread.
 
-    A body that is asked to stop takes what has already arrived and ends within half a second, at the
-    first moment it would have to wait. Asking twice is harmless; the first reason stays.
+    A body that is asked to stop takes what has already arrived and ends within ``STOP_WITHIN_S``, at the
+    first gap of ``STOP_GAP_S``. Asking twice is harmless; the first reason stays.
 
     Another sender asks with its offset: it can go on only from there. A body that takes a byte beyond
     that offset before it has ended has outrun the request, which is then withdrawn.
@@ -90,33 +98,48 @@ class StopSignal:
         return self.reason is not None
 
 
+class Calls(Protocol):
+    """Where the calls that may block are made for a body; a cancelled caller outlasts what has begun."""
+
+    @property
+    def quick_bytes(self) -> int:
+        """A write of at most so many bytes costs less than a visit to a thread; 0: none does."""
+
+    async def run_quick(self, call: Callable[..., object], *args: object) -> object:
+        """Make a call that takes microseconds on a healthy medium."""
+
+    async def run(self, call: Callable[..., object], *args: object) -> object:
+        """Make a call that may take long."""
+
+
 class Body(Protocol):
-    """The bytes of one request; taken once."""
+    """The bytes of one request; ``tusd_py.transfer.pump`` takes them, once."""
 
     @property
     def length(self) -> int | None:
         """Bytes the client announced (``Content-Length``); None for a chunked body."""
 
-    async def write_to(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
-        """Write the body into the open file ``fd`` from byte ``offset`` on, at most ``limit`` bytes.
+    @property
+    def calls(self) -> Calls:
+        """Where what is taken shall be written and hashed."""
 
-        Every byte goes to an explicit place; the file's own position is not used. On return the bytes
-        are in the file (not necessarily on the medium) and each of ``hashes`` has taken exactly them,
-        in order. Blocking calls run off the event loop, with ``in_thread`` also those that take microseconds
-        on a local medium; memory does not grow with the body.
+    def open(self, stop: StopSignal, offset: int) -> None:
+        """Begin to listen, to the client and to ``stop``; the first byte goes to ``offset``."""
 
-        Raises:
-            OSError: The medium failed (``ENOSPC``, ``EIO`` ...). The bytes before it are in the file.
+    async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
+        """Wait for the next bytes; return at most ``room`` of them, and why they are the last if they are.
+
+        More bytes than ``room`` end the body as an ``OVERRUN``.
         """
+
+    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+        """Move the whole body into the open file ``fd``, past the event loop; None when there is no such way.
+
+        Raises OSError when the medium failed. The bytes before it are in the file.
+        """
+
+    def close(self) -> None:
+        """Ask for no more bytes."""
 
     @property
     def trailers(self) -> Sequence[tuple[bytes, bytes]]:

@@ -50,7 +50,7 @@ class DataStore(Protocol):
     async def write(
         self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
     ) -> Received:
-        """Write ``body`` from byte ``offset`` on, at most ``limit`` bytes; see ``Body.write_to``.
+        """Write ``body`` from byte ``offset`` on, at most ``limit`` bytes; see ``tusd_py.transfer.pump``.
 
         Raises DataFileMissing; and StorageFull: what fitted is in the file.
         """
@@ -63,9 +63,6 @@ class DataStore(Protocol):
 
         Raises NoSpace, StorageFull, or OSError; the file may have been made then.
         """
-
-    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
-        """Feed ``body`` to ``hashes`` and keep nothing of it."""
 
     async def link(self, name: str, new_name: str) -> None:
         """Give a data file a second name, in place of what has that; on return that survives a power cut.

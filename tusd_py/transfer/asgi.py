@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
-from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
-from tusd_py.transfer.writing import write_pieces
-
-#: What waits to be written while a write is under way; beyond it the client is made to wait.
-_BACKLOG: Final = 4 << 20
-#: How long a body that was asked to stop may go on, and the gap at which it ends sooner.
-_GRACE_S: Final = 0.5
-_GAP_S: Final = 0.05
+from tusd_py.model.body import (
+    STOP_GAP_S,
+    STOP_WITHIN_S,
+    Body,
+    Ended,
+    Hash,
+    Piece,
+    Received,
+    StopSignal,
+)
+from tusd_py.transfer.calls import LoopThreads
 
 
 def body_of(scope: Scope, receive: Receive) -> Body:
     """Return the body of a request; None of it has been asked for yet."""
-    exchange = scope.get("extensions", {}).get("tusd_py")
-    length = _length(scope)
-    if exchange is not None:
-        return _FastBody(exchange, length)
-    return PortableBody(scope, receive, length)
+    exchange: Body | None = scope.get("extensions", {}).get("tusd_py")
+    return exchange or PortableBody(scope, receive, _length(scope))
 
 
 def _length(scope: Scope) -> int | None:
@@ -37,48 +37,18 @@ def _length(scope: Scope) -> int | None:
     return 0 if scope.get("http_version", "1.1") in ("1.0", "1.1") else None
 
 
-class _FastBody:
-    """The body as our own server gives it (see ``tusd_py.http1``)."""
-
-    def __init__(self, exchange: Any, length: int | None) -> None:
-        self._exchange = exchange
-        self.length = length
-
-    async def write_to(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
-        """See Body."""
-        received: Received = await self._exchange.write_body(
-            fd, offset, limit, hashes=hashes, stop=stop, in_thread=in_thread
-        )
-        return received
-
-    @property
-    def trailers(self) -> Sequence[tuple[bytes, bytes]]:
-        """See Body."""
-        trailers: Sequence[tuple[bytes, bytes]] = self._exchange.trailers
-        return trailers
-
-
 class PortableBody:
-    """The body from ``receive()``: works under every ASGI server, TLS and HTTP/2.
+    """The body from ``receive()``: works under every ASGI server, TLS and HTTP/2."""
 
-    While one write runs in a thread the next events are collected, so that many small events become
-    few writes and what has arrived is in the file a moment later.
-    """
+    calls = LoopThreads()
 
     def __init__(self, scope: Scope, receive: Receive, length: int | None) -> None:
         self._scope = scope
         self._receive = receive
         self._header_count = len(scope["headers"])
         self._pending: asyncio.Task[Message] | None = None
+        self._stopped: Stopped
+        self._position = 0  # what follows is at this byte of the upload
         self.length = length
 
     @property
@@ -86,51 +56,43 @@ class PortableBody:
         """See Body. uvicorn's httptools protocol adds trailers to the header list, others drop them."""
         return [(bytes(n).lower(), bytes(v)) for n, v in list(self._scope["headers"])[self._header_count :]]
 
-    async def write_to(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
+    def open(self, stop: StopSignal, offset: int) -> None:
         """See Body."""
-        writer = WriteBehind(fd, offset, hashes)
-        ended: Ended | None = None
-        left = limit
-        stopped = Stopped(stop)
-        try:
-            while ended is None:
-                message = await self.next_event(stopped)
-                if message is None:
-                    ended = stopped.reason_at(offset + limit - left)
-                    continue
-                if message["type"] == "http.disconnect":
-                    ended = Ended(message.get("tusd_py.ended", Ended.DISCONNECTED))
-                    break
-                data = message.get("body", b"")
-                if len(data) > left:
-                    ended = Ended.OVERRUN
-                elif not message.get("more_body", False):
-                    ended = Ended.COMPLETE
-                await writer.take(data[:left])
-                left -= min(left, len(data))
-                if ended is None and stopped.is_over():
-                    ended = stopped.reason_at(offset + limit - left)
-        finally:
-            self.let_go()
-            await writer.finish()
-        return Received(limit - left, ended)
+        self._stopped = Stopped(stop)
+        self._position = offset
 
-    def let_go(self) -> None:
-        """Ask for no more events."""
+    async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
+        """See Body."""
+        ended, data = await self.next_event()
+        self._position += min(len(data), room)
+        if len(data) > room:
+            return [data[:room]], Ended.OVERRUN
+        return [data], ended
+
+    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+        """See Body. Only events come here."""
+        return None
+
+    def close(self) -> None:
+        """See Body."""
         if self._pending is not None:
             self._pending.cancel()
 
-    async def next_event(self, stopped: Stopped) -> Message | None:
-        """Return the next event; None when the stop was asked for and nothing more is at hand."""
+    async def next_event(self) -> tuple[Ended | None, bytes]:
+        """Return why the body ended with the next event, if it did, and the bytes in it."""
+        while (message := await self._next_message()) is None:
+            reason = self._stopped.reason_at(self._position)
+            if reason is not None:
+                return reason, b""
+        if message["type"] == "http.disconnect":
+            return Ended(message.get("tusd_py.ended", Ended.DISCONNECTED)), b""
+        return None if message.get("more_body", False) else Ended.COMPLETE, message.get("body", b"")
+
+    async def _next_message(self) -> Message | None:
+        """Return the next event; None when the stop was asked for and it is time to end."""
+        stopped = self._stopped
+        if stopped.is_over():
+            return None
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
         # A dead peer never sends another byte, so the wait itself must end when the stop is asked for:
@@ -158,7 +120,7 @@ class Stopped:
 
     def _request(self) -> None:
         if not self.future.done():
-            self._deadline = self._loop.time() + _GRACE_S
+            self._deadline = self._loop.time() + STOP_WITHIN_S
             self.future.set_result(None)
 
     def reason_at(self, position: int) -> Ended | None:
@@ -174,60 +136,4 @@ class Stopped:
 
     def patience(self) -> float:
         """Seconds that the next event may still take."""
-        return max(0.0, min(_GAP_S, self._deadline - self._loop.time()))
-
-
-class WriteBehind:
-    """Writes blocks in order, in a thread, while the next ones are collected.
-
-    What was collected is written as soon as the write before it is done, whether or not more arrives.
-    """
-
-    def __init__(self, fd: int, offset: int, hashes: Sequence[Hash]) -> None:
-        self._fd = fd
-        self._offset = offset
-        self._hashes = hashes
-        self._blocks: list[bytes | memoryview] = []
-        self._size = 0
-        self._write: asyncio.Future[int] | None = None
-        self._error: BaseException | None = None
-
-    async def take(self, data: bytes | memoryview) -> None:
-        """Take a block; wait only when too much waits already. Raises OSError: an earlier write failed."""
-        if self._error is not None:
-            raise self._error
-        if data:
-            self._blocks.append(data)
-            self._size += len(data)
-        if self._write is None and self._blocks:
-            self._start()
-        while self._size >= _BACKLOG and self._write is not None:
-            await asyncio.wait({self._write})
-
-    async def finish(self) -> None:
-        """Write all that is left; return when no thread touches the file any more."""
-        cancelled: asyncio.CancelledError | None = None
-        while self._write is not None:
-            try:
-                await asyncio.wait({self._write})
-            except asyncio.CancelledError as error:  # the file must stay open until the thread is done
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-        if self._error is not None:
-            raise self._error
-
-    def _start(self) -> None:
-        blocks, self._blocks, self._size = self._blocks, [], 0
-        offset, self._offset = self._offset, self._offset + sum(map(len, blocks))
-        loop = asyncio.get_running_loop()
-        self._write = loop.run_in_executor(None, write_pieces, self._fd, blocks, offset, self._hashes)
-        self._write.add_done_callback(self._written)
-
-    def _written(self, write: asyncio.Future[int]) -> None:
-        self._write = None
-        self._error = write.exception()
-        if self._error is not None:
-            self._blocks, self._size = [], 0  # nothing may follow a hole
-        elif self._blocks:
-            self._start()
+        return max(0.0, min(STOP_GAP_S, self._deadline - self._loop.time()))

@@ -12,8 +12,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Receive, Scope
 
 from tusd_py.errors.chunks import BodyTooLarge, InvalidBody, InvalidField
-from tusd_py.model.body import Ended, Hash, Received, StopSignal
-from tusd_py.transfer.asgi import PortableBody, Stopped, WriteBehind
+from tusd_py.model.body import Ended, Piece, StopSignal
+from tusd_py.transfer.asgi import PortableBody
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
@@ -162,61 +162,40 @@ class MultipartBody(PortableBody):
         """Whether there is a file part."""
         return self._form.has_file
 
-    async def write_to(
-        self,
-        fd: int,
-        offset: int,
-        limit: int,
-        *,
-        hashes: Sequence[Hash] = (),
-        stop: StopSignal,
-        in_thread: bool = False,
-    ) -> Received:
+    async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """See Body."""
-        writer = WriteBehind(fd, offset, hashes)
-        ended, pieces = self._ended, self._early
-        left = limit
-        stopped = Stopped(stop)
-        try:
-            while True:
-                for piece in pieces:
-                    if len(piece) > left:
-                        ended = Ended.OVERRUN
-                    await writer.take(piece[:left])
-                    left -= min(left, len(piece))
-                if ended is not None:
-                    break
-                ended, data = _read(await self.next_event(stopped), stop)
-                pieces = await self._feed(data)
-        finally:
-            self.let_go()
-            await writer.finish()
-        if ended is Ended.COMPLETE:
-            self._check_form()
-        return Received(limit - left, ended)
+        if not self._early and self._ended is None:
+            self._ended, data = await self.next_event()
+            self._early = await self._feed(data)
+        pieces, self._early = self._early, []
+        if not pieces:
+            if self._ended is Ended.COMPLETE:
+                self._check_form()
+            return [], self._ended
+        size = sum(map(len, pieces))
+        self._position += size
+        if size > room:
+            return [memoryview(b"".join(pieces))[:room]], Ended.OVERRUN
+        return pieces, None
 
     async def begin(self) -> bool:
         """Read on until the file begins; whether there is one. Raises InvalidBody, BodyTooLarge."""
-        stopped, stop = Stopped(StopSignal()), StopSignal()
-        while not self._form.has_file and not self._form.is_over:
-            ended, data = _read(await self.next_event(stopped), stop)
+        self.open(StopSignal(), 0)
+        while self._ended is None and not self._form.has_file and not self._form.is_over:
+            self._ended, data = await self.next_event()
             self._early += await self._feed(data)
-            if ended is not None:
-                self._ended = ended
-                break
         if not self._form.has_file and not self._form.is_over:
             raise InvalidBody("the multipart body ended early")
         return self._form.has_file
 
     async def read_fields(self) -> dict[str, str]:
         """Read a form without a file to its end. Raises InvalidBody, BodyTooLarge."""
-        stopped, stop = Stopped(StopSignal()), StopSignal()
-        ended: Ended | None = None
-        while ended is None:
-            ended, data = _read(await self.next_event(stopped), stop)
+        self.open(StopSignal(), 0)
+        while self._ended is None:
+            self._ended, data = await self.next_event()
             await self._feed(data)
-        self.let_go()
-        if ended is not Ended.COMPLETE or not self._form.is_over:
+        self.close()
+        if self._ended is not Ended.COMPLETE or not self._form.is_over:
             raise InvalidBody("the multipart body ended early")
         return self.fields
 
@@ -234,12 +213,3 @@ class MultipartBody(PortableBody):
             raise InvalidBody("the multipart body has no end")
         if self._file_field is not None and not self._form.has_file:
             raise InvalidField(self._file_field, "is required")
-
-
-def _read(message: object, stop: StopSignal) -> tuple[Ended | None, bytes]:
-    """Return why the body ended with this event, if it did, and the bytes in it."""
-    if not isinstance(message, dict):
-        return stop.reason or Ended.STOPPED, b""
-    if message["type"] == "http.disconnect":
-        return Ended(message.get("tusd_py.ended", Ended.DISCONNECTED)), b""
-    return None if message.get("more_body", False) else Ended.COMPLETE, message.get("body", b"")

@@ -1,4 +1,4 @@
-"""Writing to explicit places of a file; what both ways of a body, with our own server and without, end in."""
+"""Writing to an explicit place of a file."""
 
 from __future__ import annotations
 
@@ -19,20 +19,3 @@ def write_at(fd: int, data: memoryview, offset: int, hashes: Sequence[Hash]) -> 
         done += os.pwrite(fd, data[done:], offset + done)
     for digest in hashes:
         digest.update(data)
-
-
-def write_pieces(
-    fd: int, pieces: Sequence[bytes | bytearray | memoryview], offset: int, hashes: Sequence[Hash]
-) -> int:
-    """Write ``pieces`` one behind the other from ``offset`` on; return the number of bytes.
-
-    Raises:
-        OSError: As ``write_at``.
-    """
-    start = offset
-    if len(pieces) > 1:
-        pieces = [b"".join(pieces)]
-    for piece in pieces:
-        write_at(fd, memoryview(piece), offset, hashes)
-        offset += len(piece)
-    return offset - start

@@ -32,6 +32,7 @@ from tusd_py.model.upload import Upload, UploadChunk, UploadState
 from tusd_py.ports.store import Adopted, DataStore, OpensFiles
 from tusd_py.settings import Preallocate
 from tusd_py.transfer.calls import Medium, Quick, in_thread
+from tusd_py.transfer.pump import FileSink, pump
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
@@ -144,7 +145,8 @@ class FileStore(DataStore, OpensFiles):
             is_large = body.length is None or body.length >= _LARGE
             write_back = self._writes_back and is_large and not is_remote
             with WriteBack(fd, self._write_backs) if write_back else nullcontext():
-                return await body.write_to(fd, offset, limit, hashes=hashes, stop=stop, in_thread=is_remote)
+                sink = FileSink(fd, is_quick=not is_remote)
+                return await pump(body, sink, offset, limit=limit, hashes=hashes, stop=stop)
         finally:
             await self._quick.run(os.close, fd)
 
@@ -156,14 +158,6 @@ class FileStore(DataStore, OpensFiles):
         fd = os.open(self._path(name), os.O_CREAT | os.O_WRONLY | _OPEN, self._file_mode)
         try:
             reserve(fd, size, how=how, min_free=min_free)
-        finally:
-            os.close(fd)
-
-    @translated
-    async def take(self, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal) -> Received:
-        fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            return await body.write_to(fd, 0, limit, hashes=hashes, stop=stop)
         finally:
             os.close(fd)
 
