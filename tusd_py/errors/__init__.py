@@ -20,6 +20,13 @@ class UploadError(Exception):
         self.message = message
 
 
+class InternalFailure(UploadError):
+    """Something went wrong that is no refusal; the client learns nothing but that, the log has the rest."""
+
+    def __init__(self) -> None:
+        super().__init__("internal server error, see the server's log")
+
+
 class MalformedHeader(UploadError):
     """A header, or the value of one, is not of the form it must have."""
 

@@ -1,4 +1,4 @@
-"""Refusals of commits and artifacts; see ``chunk_errors``."""
+"""Refusals of commits and artifacts; see ``errors.chunks``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tusd_py import observe
-from tusd_py.errors import ServerShutdown, UploadError, UploadLocked
+from tusd_py.errors import InternalFailure, ServerShutdown, UploadError, UploadLocked
 from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk
@@ -253,7 +253,7 @@ def _as_json(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         error = ServerShutdown()
     if not isinstance(error, UploadError):
-        error = UploadError("internal server error, see the server's log")
+        error = InternalFailure()
     members = error.members if isinstance(error, ChunkError) else {}
     return json.dumps(
         {"code": error.code, "status": error.status, "message": error.message, "members": members}

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from tusd_py import observe
 from tusd_py.errors import (
+    InternalFailure,
     InvalidChecksum,
     MaxSizeExceeded,
     UploadError,
@@ -87,7 +88,7 @@ def problem(error: Exception, request: Request, urls: Urls) -> Response:
         return refusal(error, is_head=request.method == "HEAD")  # the application chose the whole answer
     if not isinstance(error, UploadError):
         observe.LOGGER.error("InternalServerError", exc_info=error)
-        error = UploadError("internal server error, see the server's log")
+        error = InternalFailure()
     name = _name(error.code)
     if isinstance(error, UploadRefused):
         name = _REFUSED.get(error.status, "rejected")

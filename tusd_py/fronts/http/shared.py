@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from tusd_py import observe
 from tusd_py.errors import (
+    InternalFailure,
     MethodNotAllowed,
     OffsetConflict,
     RangeNotSatisfiable,
@@ -116,7 +117,7 @@ def refusal(error: Exception, *, is_head: bool) -> Response:
         )
     if not isinstance(error, UploadError):
         observe.LOGGER.error("InternalServerError", exc_info=error)
-        error = UploadError("internal server error, see the server's log")
+        error = InternalFailure()
     response = Response(
         b"" if is_head else _refusal_body(error), error.status, media_type="text/plain; charset=utf-8"
     )
