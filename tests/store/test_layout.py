@@ -57,6 +57,7 @@ async def test_permissions(tmp_path: Path, mode: int) -> None:
 _WITHOUT_ROOM = """
 import asyncio, sys
 from pathlib import Path
+from tusd_py.errors import StorageFull
 from tusd_py.model.upload import Upload
 from tusd_py.adapters.store_file.store import FileStore
 
@@ -64,8 +65,8 @@ async def main():
     store = FileStore(Path(sys.argv[1]))
     try:
         await store.create(Upload(id="b", length=5, created_at=0.0))
-    except OSError as error:
-        print(error.errno)
+    except StorageFull:
+        print("full")
 
 asyncio.run(main())
 """
@@ -80,7 +81,7 @@ def test_a_creation_that_finds_no_room_leaves_nothing(tmp_path: Path) -> None:
 
     argv = [sys.executable, "-B", "-c", _WITHOUT_ROOM, str(tmp_path)]
     child = subprocess.run(argv, preexec_fn=limit, capture_output=True, text=True, check=True)
-    assert child.stdout.strip().isdigit(), "the error must reach the caller"
+    assert child.stdout == "full\n", "the error must reach the caller"
     assert names(tmp_path) == set()
 
 
