@@ -72,14 +72,14 @@ class Backends:
 
     async def recover(self) -> None:
         """Finish or undo what dead processes left; done once at the start."""
-        await self.liveness.bury_all()
+        await self.liveness.drop_claims_of_all_dead()
         await self.commits.recover()
         await self.artifacts.recover()
         await self.sweeper.recover()
 
     async def sweep(self) -> Swept:
         """Do all that is due."""
-        await self.liveness.bury_all()
+        await self.liveness.drop_claims_of_all_dead()
         return await self.sweeper.sweep()
 
     async def close(self) -> None:

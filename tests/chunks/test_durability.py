@@ -13,7 +13,7 @@ from tusd_py.assembly import open_backends
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadKind
 from tusd_py.service.append import Appender
-from tusd_py.service.chunks import Chunks, Claims, Place
+from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
 from tusd_py.service.core import Caller
 from tusd_py.service.proof import Proof
 from tusd_py.service.ranged_append import RangedAppend
@@ -61,7 +61,7 @@ async def test_e24_chunks_that_nobody_reads_again_are_synced(
             upload = (await uploads.create(Wanted(length=30, metadata={}), caller)).upload
         await appender.append(upload.id, 0, sent(b"AAAAA"), Proof(), caller)
         store.synced = b""
-        await chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), Claims(), caller)
+        await chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), ExpectedDigests(), caller)
         assert store.synced.startswith(b"AAAAABBBBB") is is_synced
         await appender.append(upload.id, 10, sent(b"CCCCC"), Proof(), caller)
         assert store.synced.startswith(b"AAAAABBBBBCCCCC") is is_synced

@@ -20,7 +20,7 @@ from tusd_py.assembly import Backends, open_backends
 from tusd_py.model.ranges import ByteRange, ChunkState
 from tusd_py.model.upload import UploadState
 from tusd_py.service.append import Appender
-from tusd_py.service.chunks import Chunks, Claims, Place
+from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
 from tusd_py.service.core import Caller
 from tusd_py.service.proof import Proof
 from tusd_py.service.ranged_append import RangedAppend
@@ -213,20 +213,22 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
         appender, chunks = Appender(core, ranged), Chunks(core, backends.liveness)
         wanted = Wanted(length=20, metadata={})
         upload = (await Uploads(core, appender).create(wanted, caller)).upload
-        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), Claims(), caller)
+        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), ExpectedDigests(), caller)
         deletion = asyncio.create_task(deleted_once_received(backends, upload.id, 10))
         if way == "patch":
             progress = await appender.append(upload.id, 10, sent(b"B" * 10), Proof(), caller)
             assert progress.offset == 0
         else:
-            stored = await chunks.put(upload, Place(ByteRange(10, 20)), sent(b"B" * 10), Claims(), caller)
+            stored = await chunks.put(
+                upload, Place(ByteRange(10, 20)), sent(b"B" * 10), ExpectedDigests(), caller
+            )
             assert stored.is_new
         await deletion
         current = await core.catalog.get(upload.id)
         assert current is not None
         assert (current.state, current.prefix) == (UploadState.OPEN, 0)
         assert await core.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
-        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), Claims(), caller)
+        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
         assert (tmp_path / upload.id).read_bytes() == b"C" * 10 + b"B" * 10
         current = await core.catalog.get(upload.id)
         assert current is not None

@@ -28,7 +28,7 @@ async def test_opening_and_sweeping_keep_some_space_aside(file: Path) -> None:
     catalog = await open_catalog(file)
     try:
         assert kept(file) == SIZE
-        assert catalog.ballast.throw()
+        assert catalog.ballast.give_back()
         assert 0 < kept(file) < SIZE
         await catalog.keep_room()
         assert kept(file) == SIZE
@@ -47,13 +47,13 @@ async def test_it_is_given_up_in_steps_until_there_is_none(file: Path) -> None:
         raise StorageFull
 
     with pytest.raises(StorageFull):
-        await ballast.insist(fail)
+        await ballast.with_room(fail)
     assert sizes[:2] == [SIZE, SIZE], "what needs no more room than it has takes nothing"
     assert sizes[-1] == 0
     assert sizes[1:] == sorted(set(sizes), reverse=True)
     assert len(sizes) > 4
     with pytest.raises(StorageFull):
-        await ballast.insist(fail)
+        await ballast.with_room(fail)
     await ballast.refill_if_short()
     assert kept(file) == SIZE
 
@@ -68,7 +68,7 @@ async def test_none_is_kept_on_a_medium_that_is_nearly_full(
     catalog = await open_catalog(file)
     try:
         assert kept(file) == 0
-        assert not catalog.ballast.throw()
+        assert not catalog.ballast.give_back()
         await catalog.release("a", tombstone_until=None)
     finally:
         await catalog.close()

@@ -6,9 +6,11 @@ import random
 import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from tests.contract.test_sqlite import end, go, line_of, look, worker
@@ -184,15 +186,14 @@ async def test_lists_hold_nobody_up(catalog: SqliteCatalog) -> None:
         begun.set()
         return int(go_on.wait(30))
 
-    async def long_list() -> int:
-        async with catalog.lister.snapshot() as connection:
-            await connection.create_function("wait", 0, wait)
-            ((waited, count),) = await connection.execute_fetchall("SELECT wait(), count(*) FROM uploads")
-            assert waited
-            return int(count)
+    async def long_list(connection: aiosqlite.Connection) -> int:
+        await connection.create_function("wait", 0, wait)
+        ((waited, count),) = await connection.execute_fetchall("SELECT wait(), count(*) FROM uploads")
+        assert waited
+        return int(count)
 
     await catalog.insert(single("a"))
-    reading = asyncio.create_task(long_list())
+    reading = asyncio.create_task(catalog.lister.read(long_list))
     try:
         await asyncio.to_thread(begun.wait, 30)
         await catalog.insert(single("b"))
@@ -207,8 +208,22 @@ async def test_lists_hold_nobody_up(catalog: SqliteCatalog) -> None:
 
 async def test_the_lister_only_reads(catalog: SqliteCatalog) -> None:
     with pytest.raises(CatalogUnusable, match="readonly"):
-        async with catalog.lister.snapshot() as connection:
-            await connection.execute("DELETE FROM uploads")
+        await catalog.lister.read(lambda connection: connection.execute_fetchall("DELETE FROM uploads"))
+
+
+async def test_a_list_that_is_broken_off_leaves_no_thread(catalog: SqliteCatalog) -> None:
+    """Whoever cancels it goes on only when the connection is closed: the event loop may end then."""
+    before = threading.active_count()
+    for turns in range(12):
+        reading = asyncio.create_task(catalog.expired(0.0, limit=1))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        reading.cancel()
+        with suppress(asyncio.CancelledError):
+            await reading
+        async with asyncio.timeout(10):  # the thread has told the loop all that it will, and just ends
+            while threading.active_count() > before:
+                await asyncio.sleep(0.001)
 
 
 def test_an_older_catalog_is_brought_up_to_date_by_whoever_comes_first(tmp_path: Path) -> None:

@@ -25,10 +25,10 @@ from time import monotonic
 from tusd_py.model.body import Ended, Hash, Piece, Received, StopSignal
 
 from .asgi import ASGIApp, Headers, Message, Scope
-from .fast_body import FastBody, Intake
+from .body_buffer import BodyBuffer
+from .fast_body import DirectBody, Intake
 from .framing import Announced, Chunked
 from .head import Head
-from .inbox import Inbox
 from .pool import Pool
 from .refusal import STATUS_LINES, header_lines
 from .response import Response, plain
@@ -49,7 +49,7 @@ class Exchange:
     ) -> None:
         self.head = head
         self.calls = pool
-        self.inbox = Inbox(wire, Chunked() if head.length is None else Announced(head.length))
+        self.inbox = BodyBuffer(wire, Chunked() if head.length is None else Announced(head.length))
         self.response = Response(wire, head.method, head.version, self._may_keep, default_headers)
         self.started_at = monotonic()
         self.stopping = False
@@ -59,7 +59,7 @@ class Exchange:
         self._body_taken = False  # the last http.request has been handed out
         self._stop: StopSignal | None = None  # while the body is being taken
         self._position = 0  # what is taken next is at this byte of the upload
-        self._fast: FastBody | None = None
+        self._fast: DirectBody | None = None
         self._over: asyncio.Future[None] | None = None  # somebody waits in receive() for the end
 
     # For the application
@@ -261,7 +261,7 @@ class Exchange:
         self._wire.pause_reading()
         wanted = min(limit, sum(map(len, head)) + left)
         intake = Intake(sock, fd, offset, wanted, hashes, head)
-        self._fast = FastBody(intake, self._wire.loop, stop)
+        self._fast = DirectBody(intake, self._wire.loop, stop)
         ended = Ended.STOPPED
         try:
             ended = await self._fast.run(self.calls)

@@ -1,6 +1,6 @@
 """A body of known length from the socket into a file, past the event loop's buffers.
 
-While the transport is paused a worker thread moves the bytes (see ``ways``). It goes back to the event loop
+While the transport is paused a worker thread moves the bytes (see ``movers``). It goes back to the event loop
 when the socket has run dry, and the loop watches the socket until there is more: thousands of stalled uploads
 hold a descriptor each, but no thread and no buffer.
 """
@@ -20,8 +20,8 @@ from time import monotonic
 from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended, Hash, StopSignal
 from tusd_py.transfer.writing import write_at
 
+from .movers import Mover, mover_for
 from .pool import Pool
-from .ways import Way, way_for
 
 _LINGER_MS = 3  # a dry socket is watched this long by the thread itself: cheaper than a trip to the loop
 
@@ -58,18 +58,18 @@ def _pump(intake: Intake, linger: bool, hashers: Executor | None) -> _Pause:
         OSError: The medium failed. The socket's own errors are an end like any other.
     """
     _write_head(intake)
-    way = way_for(intake.hashes, hashers)
+    mover = mover_for(intake.hashes, hashers)
     try:
-        return _move(intake, linger, way)
+        return _move(intake, linger, mover)
     finally:
-        way.finish()
+        mover.finish()
 
 
-def _move(intake: Intake, linger: bool, way: Way) -> _Pause:
+def _move(intake: Intake, linger: bool, mover: Mover) -> _Pause:
     until = monotonic() + intake.slice_s
     while intake.wanted:
         try:
-            count = way.receive(intake.sock, intake.wanted)
+            count = mover.receive(intake.sock, intake.wanted)
         except BlockingIOError:
             if linger and not intake.hurry and _readable(intake.sock):
                 continue
@@ -80,7 +80,7 @@ def _move(intake: Intake, linger: bool, way: Way) -> _Pause:
             return _Pause.GONE
         intake.last_byte = monotonic()
         intake.received += count  # before the write may fail: the framing depends on it
-        way.write(intake.fd, count, intake.offset)
+        mover.write(intake.fd, count, intake.offset)
         intake.offset += count
         intake.wanted -= count
         if intake.last_byte > until and intake.wanted:
@@ -102,7 +102,7 @@ def _readable(sock: socket.socket) -> bool:
     return bool(poll.poll(_LINGER_MS))
 
 
-class FastBody:
+class DirectBody:
     """Runs one ``Intake`` to its end."""
 
     def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, stop: StopSignal) -> None:

@@ -22,7 +22,7 @@ from .context import Context
 from .exchange import Exchange
 from .head import Head, parse
 from .refusal import Refused, answer
-from .timeouts import Progress
+from .timeouts import SendingWatch
 from .wire import Wire
 
 _LINGER_S = 2.0
@@ -60,7 +60,7 @@ class UploadProtocol(asyncio.Protocol):
         self._eof = False  # the client sends nothing more
         self._lingered = 0  # bytes
         self._exchange: Exchange | None = None
-        self._progress = Progress()
+        self._progress = SendingWatch()
 
     # asyncio's side
 

@@ -149,7 +149,7 @@ class Response:
 
     async def _file(self, message: Message) -> None:
         more = bool(message.get("more_body", False))
-        part = sendfile.Part.of(message["file"], message.get("offset"), message.get("count"))
+        part = sendfile.FilePart.of(message["file"], message.get("offset"), message.get("count"))
         if part.count == 0 or self._silent:
             self._body(b"", more)
         else:

@@ -22,7 +22,7 @@ class HasFileno(Protocol):
 
 
 @dataclass(slots=True)
-class Part:
+class FilePart:
     """Which bytes of which file; ``offset`` moves on as they go."""
 
     fd: int
@@ -30,7 +30,7 @@ class Part:
     count: int
 
     @classmethod
-    def of(cls, file: HasFileno | int, offset: int | None, count: int | None) -> Part:
+    def of(cls, file: HasFileno | int, offset: int | None, count: int | None) -> FilePart:
         """Fill in what the message left out: the current position, and everything to the end.
 
         Without an offset the file's position is moved behind the part, as reading it would.
@@ -44,7 +44,7 @@ class Part:
         return cls(fd, start, count)
 
 
-async def send(wire: Wire, part: Part) -> None:
+async def send(wire: Wire, part: FilePart) -> None:
     """Send ``part`` behind everything written before.
 
     Raises:
@@ -72,7 +72,7 @@ def _second_descriptor(wire: Wire) -> socket.socket | None:
         return None
 
 
-def _send_some(wire: Wire, sock: int, part: Part) -> bool:
+def _send_some(wire: Wire, sock: int, part: FilePart) -> bool:
     """Send until the socket is full (in a worker thread: the disk may be slow); False when it is."""
     for _ in range(16):
         try:
@@ -102,7 +102,7 @@ async def _until_writable(wire: Wire, sock: socket.socket) -> None:
         wire.on_drained()
 
 
-async def _copy(wire: Wire, part: Part) -> None:
+async def _copy(wire: Wire, part: FilePart) -> None:
     while part.count:
         data = await asyncio.to_thread(os.pread, part.fd, min(part.count, _TLS_READ), part.offset)
         if not data:

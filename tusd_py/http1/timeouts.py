@@ -42,7 +42,7 @@ class Sweep:
         self._timer = loop.call_later(self._interval_s, self._tick, loop) if self._connections else None
 
 
-class Progress:
+class SendingWatch:
     """Notices a client that does not take its response; a slow but steady one is never cut."""
 
     __slots__ = ("_amount", "_since")

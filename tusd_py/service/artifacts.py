@@ -27,7 +27,7 @@ from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
 from tusd_py.ports.locks import LockName, other_lock, upload_lock
 from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
-from tusd_py.service.chunks import Claims
+from tusd_py.service.chunks import ExpectedDigests
 from tusd_py.service.core import Caller, Core
 from tusd_py.service.reading import Reading
 from tusd_py.service.uploads import Uploads, Wanted
@@ -85,7 +85,9 @@ class Artifacts:
                 raise UploadNotFound  # its file was lost, or cut, after it was verified
             return await self._place(upload, await self.sha256_of(upload))
 
-    async def from_body(self, body: Body, claims: Claims, metadata: dict[str, bytes], caller: Caller) -> Made:
+    async def from_body(
+        self, body: Body, claims: ExpectedDigests, metadata: dict[str, bytes], caller: Caller
+    ) -> Made:
         """Make an artifact of the bytes of one request.
 
         Raises MaxSizeExceeded, DigestMismatch, InvalidBody, ChunkTimeout ...: nothing is left behind.
@@ -104,7 +106,7 @@ class Artifacts:
                     await core.give_up(upload)
                 raise
 
-    async def _receive(self, upload: Upload, body: Body, claims: Claims) -> tuple[Upload, str]:
+    async def _receive(self, upload: Upload, body: Body, claims: ExpectedDigests) -> tuple[Upload, str]:
         core, taken, stop = self._core, Sha256(), StopSignal()
         limit = core.config.max_size or 2**63 - 1
         with stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s):
@@ -142,7 +144,7 @@ class Artifacts:
         async with core.locker.hold(
             _lock_name(sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
         ):
-            await self._settle_all(sha256)
+            await self._recover_content(sha256)
             artifact = await core.artifacts.insert_pending(wanted)
             is_new, is_there = artifact.id == wanted.id, await self._is_there(artifact)
             if is_there and not is_new and core.config.duplicate_artifact == "reject":
@@ -192,14 +194,14 @@ class Artifacts:
         for artifact in await self._core.artifacts.pending():
             async with self._core.locker.hold_if_free(_lock_name(artifact.sha256)) as is_held:
                 if is_held:
-                    await self._settle(artifact)
+                    await self._recover_one(artifact)
 
-    async def _settle_all(self, sha256: str) -> None:
-        """Settle what dead processes left of this content; the caller has the content's lock."""
+    async def _recover_content(self, sha256: str) -> None:
+        """Finish or undo what dead processes left of this content; the caller has the content's lock."""
         for artifact in await self._core.artifacts.pending(sha256):
-            await self._settle(artifact)
+            await self._recover_one(artifact)
 
-    async def _settle(self, artifact: Artifact) -> None:
+    async def _recover_one(self, artifact: Artifact) -> None:
         core = self._core
         await core.store.remove(f"{FOLDER}/.new-{artifact.id}")
         if await core.store.size(file_of(artifact)) != artifact.size:
@@ -225,7 +227,7 @@ class Artifacts:
         async with core.locker.hold(
             _lock_name(artifact.sha256), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
         ):
-            await self._settle_all(artifact.sha256)
+            await self._recover_content(artifact.sha256)
             await self.get(artifact_id, caller)
             await core.artifacts.set_pending(artifact)
             if not await core.artifacts.has_file(artifact.sha256):

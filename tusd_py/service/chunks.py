@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
+class ExpectedDigests:
     """What the client says of a chunk's digest: before its bytes, and after them."""
 
     known: Sequence[Checksum] = ()
@@ -68,7 +68,9 @@ class Chunks:
         self._core = core
         self._liveness = liveness
 
-    async def put(self, upload: Upload, place: Place, body: Body, claims: Claims, caller: Caller) -> Stored:
+    async def put(
+        self, upload: Upload, place: Place, body: Body, claims: ExpectedDigests, caller: Caller
+    ) -> Stored:
         """Store a chunk. When it returns, its bytes are in the file and verified.
 
         Raises:
@@ -87,7 +89,7 @@ class Chunks:
             await self._finish_if_full(upload.id, caller)
         return stored
 
-    async def _stored(self, upload: Upload, wanted: ByteRange, body: Body, claims: Claims) -> Stored:
+    async def _stored(self, upload: Upload, wanted: ByteRange, body: Body, claims: ExpectedDigests) -> Stored:
         chunk_id = new_uuid()
         with self._liveness.writing(chunk_id):
             answer = await self._claim(upload, wanted, chunk_id)
@@ -108,7 +110,7 @@ class Chunks:
         """
         ranges = self._core.ranges
         answer = await ranges.delete_chunk(upload.id, offset)
-        if isinstance(answer, Busy) and await self._liveness.bury_claim(answer.chunk):
+        if isinstance(answer, Busy) and await self._liveness.drop_claim_of_dead(answer.chunk):
             answer = await ranges.delete_chunk(upload.id, offset)
         if not isinstance(answer, Forgotten):
             raise await refusal_of(answer, ranges, upload.id)
@@ -213,7 +215,7 @@ class Chunks:
             raise await refusal_of(answer, self._core.ranges, upload.id)
         return answer
 
-    async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: Claims) -> Chunk:
+    async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: ExpectedDigests) -> Chunk:
         core, taken, stop = self._core, Sha256(), StopSignal()
         others = _other_hashes(claims)
         with (
@@ -241,7 +243,7 @@ class Chunks:
             await core.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
         return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
-    async def _compared(self, chunk: Chunk, body: Body, claims: Claims) -> Chunk:
+    async def _compared(self, chunk: Chunk, body: Body, claims: ExpectedDigests) -> Chunk:
         """Hash a repeat without writing a byte of it."""
         taken, stop = Sha256(), StopSignal()
         others = _other_hashes(claims)
@@ -259,10 +261,10 @@ class Chunks:
         """Complete what tus began and chunks filled: there the last byte says that it is complete."""
         upload = await self._core.catalog.get(upload_id)
         if upload is not None and await self._core.is_full(upload):
-            await self._core.settle(upload_id, caller.request)
+            await self._core.finish_if_full(upload_id, caller.request)
 
 
-def _other_hashes(claims: Claims) -> list[Hash]:
+def _other_hashes(claims: ExpectedDigests) -> list[Hash]:
     return [checksum.new_hash() for checksum in claims.known if checksum.algorithm != "sha256"]
 
 
@@ -280,7 +282,7 @@ def _check_end(received: Received, size: int) -> None:
             raise ChunkSizeMismatch(expected=size, actual=received.count)
 
 
-def _verify(claims: Claims, taken: Sha256, others: Sequence[Hash]) -> None:
+def _verify(claims: ExpectedDigests, taken: Sha256, others: Sequence[Hash]) -> None:
     """Compare everything that the client says with what arrived."""
     rest = iter(others)
     pairs: list[tuple[Checksum, Hash]] = [

@@ -181,7 +181,7 @@ class Commits:
         if upload.length is None:
             raise UploadNotOpen("open", "the length of the upload is not known yet")
         if upload.prefix is not None:
-            await self._liveness.bury(await core.ranges.claimants(upload.id))
+            await self._liveness.drop_claims_of_dead(await core.ranges.claimants(upload.id))
             refusal = await core.ranges.unfilled(upload.id)
             if refusal is not None:
                 raise refusal

@@ -11,7 +11,7 @@ from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, Upload
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
 from tusd_py.ports.locks import upload_lock
-from tusd_py.service.core import Caller, Core, Progress
+from tusd_py.service.core import Caller, Core, Progress, given_up_on_error
 from tusd_py.service.uploads import Uploads, Wanted
 
 _UNKNOWN = "names an upload that does not exist"
@@ -45,7 +45,7 @@ class Concatenation:
             observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
             if not await self._core.is_full(final):
                 return Progress(final, 0)
-            async with self._core.given_up_on_error(final):
+            async with given_up_on_error(self._core, final):
                 done, reply = await self._core.finish(final, caller.request)
                 return Progress(done, final.length or 0, reply)
 
@@ -57,7 +57,7 @@ class Concatenation:
         if upload.kind is not UploadKind.PARTIAL:
             raise InvalidConcat("Upload-Concat", "names an upload that is not a partial one")
         if await self._core.is_full(upload):
-            return await self._core.settle(upload_id, caller.request) or upload
+            return await self._core.finish_if_full(upload_id, caller.request) or upload
         return upload
 
     async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
@@ -69,7 +69,7 @@ class Concatenation:
             )
         except UploadNotFound:  # deleted or expired since we looked
             raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
-        async with core.given_up_on_error(inserted):
+        async with given_up_on_error(core, inserted):
             await core.store.export(inserted, chunks)
         return inserted
 

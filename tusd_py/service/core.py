@@ -186,7 +186,7 @@ class Core:
         observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
         for final_id in filled:
             try:
-                await self.settle(final_id, request)
+                await self.finish_if_full(final_id, request)
             except Exception:  # the partial is complete whatever becomes of the final; the sweep tries again
                 observe.LOGGER.exception("FinalNotFinished", extra={"fields": {"id": final_id}})
         return done, reply
@@ -199,7 +199,7 @@ class Core:
             # It is complete all the same; only a lost catalog would make its sender start again.
             observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 
-    async def settle(self, upload_id: str, request: Any = None) -> Upload | None:
+    async def finish_if_full(self, upload_id: str, request: Any = None) -> Upload | None:
         """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.
 
         Returns:
@@ -211,10 +211,10 @@ class Core:
         async with self.locker.hold(
             upload_lock(upload_id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
         ):
-            return await self.settle_held(upload_id, request)
+            return await self.finish_held_if_full(upload_id, request)
 
-    async def settle_held(self, upload_id: str, request: Any) -> Upload | None:
-        """Do as ``settle``; the caller has the upload's lock."""
+    async def finish_held_if_full(self, upload_id: str, request: Any) -> Upload | None:
+        """Do as ``finish_if_full``; the caller has the upload's lock."""
         upload = await self.catalog.get(upload_id)
         if upload is not None and await self.is_full(upload):
             try:
@@ -242,10 +242,6 @@ class Core:
         """
         durability = self.config.durability
         return durability == "patch" or (durability == "finish" and upload.kind is not UploadKind.SESSION)
-
-    def given_up_on_error(self, upload: Upload) -> given_up_on_error:
-        """Give up ``upload``, which was just made, when what follows fails in any way; hold its lock."""
-        return given_up_on_error(self, upload)
 
     async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
         """Free everything that only this upload uses; the caller holds its lock.

@@ -25,7 +25,7 @@ def new_worker_name() -> LockName:
 
 
 class Liveness:
-    """Buries the dead: gives up the claims of workers that are gone."""
+    """Gives up the claims of workers that are gone."""
 
     def __init__(self, locker: Locker, ranges: RangeCatalog, worker: LockName) -> None:
         self._locker = locker
@@ -45,23 +45,23 @@ class Liveness:
     async def claim(self, wish: Wish) -> Answer:
         """Claim a range; ``Busy`` only when whoever has it is alive."""
         while isinstance(answer := await self._ranges.claim(wish), Busy):
-            if not await self.bury_claim(answer.chunk):
+            if not await self.drop_claim_of_dead(answer.chunk):
                 break
         return answer
 
-    async def bury_claim(self, chunk: Chunk) -> bool:
+    async def drop_claim_of_dead(self, chunk: Chunk) -> bool:
         """Give up a claim whose request is gone; whether it was.
 
         One of this process can be left over, too: on a full disk it could not be dropped.
         """
         if chunk.worker != self.worker:
-            return await self.bury([chunk.worker])
+            return await self.drop_claims_of_dead([chunk.worker])
         if chunk.id in self._writing:
             return False
         await self._ranges.drop_claim(chunk)
         return True
 
-    async def bury(self, workers: Iterable[str | None]) -> bool:
+    async def drop_claims_of_dead(self, workers: Iterable[str | None]) -> bool:
         """Give up the claims of those among ``workers`` that are dead; whether there was one."""
         is_any = False
         for worker in workers:
@@ -74,6 +74,6 @@ class Liveness:
                     is_any = True
         return is_any
 
-    async def bury_all(self) -> None:
+    async def drop_claims_of_all_dead(self) -> None:
         """Give up the claims of all dead workers."""
-        await self.bury(await self._ranges.claimants())
+        await self.drop_claims_of_dead(await self._ranges.claimants())

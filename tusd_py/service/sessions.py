@@ -18,7 +18,7 @@ from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.locks import LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import Filter
-from tusd_py.service.core import Caller, Core
+from tusd_py.service.core import Caller, Core, given_up_on_error
 from tusd_py.service.uploads import Uploads, Wanted
 
 #: A key names an upload that may be anybody's, so it must not be one that somebody else hits upon.
@@ -143,7 +143,7 @@ class Sessions:
         upload = await self._uploads.admit(asked, caller)
         async with (
             core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
-            core.given_up_on_error(upload),
+            given_up_on_error(core, upload),
         ):
             await core.catalog.add_leftover(upload.id, durable=is_durable)
             await core.store.allocate(

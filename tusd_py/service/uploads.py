@@ -14,7 +14,7 @@ from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
 from tusd_py.ports.locks import upload_lock
 from tusd_py.service.append import Appender
-from tusd_py.service.core import Caller, Core, Progress
+from tusd_py.service.core import Caller, Core, Progress, given_up_on_error
 from tusd_py.service.proof import Proof
 
 #: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
@@ -54,7 +54,7 @@ class Uploads:
             return Progress(upload, 0)
         async with self._core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
             await self._insert(upload)
-            async with self._core.given_up_on_error(upload):
+            async with given_up_on_error(self._core, upload):
                 done, reply = await self._core.finish(upload, caller.request)
                 return Progress(done, 0, reply)
 
@@ -72,7 +72,7 @@ class Uploads:
         # The lock from the start: a sweep must not find the upload full before this request finishes it.
         async with self._core.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
             await self._insert(upload)
-            async with self._core.given_up_on_error(upload):
+            async with given_up_on_error(self._core, upload):
                 return await self._appender.fill(upload, body, proof, stop, caller)
 
     async def _insert(self, upload: Upload) -> None:
@@ -82,7 +82,7 @@ class Uploads:
         except asyncio.CancelledError:  # that may have come too late
             await core.give_up(upload)
             raise
-        async with core.given_up_on_error(upload):
+        async with given_up_on_error(core, upload):
             await core.store.create(upload)
             if core.config.durability == "patch":
                 await core.store.sync(upload.id)
@@ -141,17 +141,19 @@ class Uploads:
         if not task.done():
             task.add_done_callback(_log_failure)
             return progress
-        is_ours, settled = task.result()
+        is_ours, finished = task.result()
         if not is_ours:
             return progress
-        if settled is None:
+        if finished is None:
             raise UploadNotFound
-        return Progress(settled, await self._core.offset(settled))
+        return Progress(finished, await self._core.offset(finished))
 
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
         """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
         async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
-            return is_held, await self._core.settle_held(upload_id, caller.request) if is_held else None
+            return is_held, await self._core.finish_held_if_full(
+                upload_id, caller.request
+            ) if is_held else None
 
     async def close(self) -> None:
         """Break off what is being finished; whoever looks at it next begins anew."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
+
+import aiosqlite
 
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.listing import artifacts_listing
@@ -36,7 +38,7 @@ class SqliteArtifacts(ArtifactCatalog):
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(sql, (artifact_id,))
 
-        await self._ballast.insist(lambda: self._writer.run(job, durable=True))
+        await self._ballast.with_room(lambda: self._writer.run(job, durable=True))
 
     async def get(self, artifact_id: str) -> Artifact | None:
         rows = self._reader.execute(f"{_SELECT} WHERE id = ? AND is_ready", (artifact_id,))
@@ -90,9 +92,12 @@ class SqliteArtifacts(ArtifactCatalog):
     ) -> tuple[int, list[Artifact]]:
         listing = artifacts_listing(user, of_nobody=of_nobody, sha256=sha256, columns=_COLUMNS)
 
-        async with self._lister.snapshot() as connection:
+        async def read(connection: aiosqlite.Connection) -> tuple[int, Iterable[sqlite3.Row]]:
             ((count,),) = await connection.execute_fetchall(listing.count, listing.parameters)
-            rows = await connection.execute_fetchall(listing.page, (*listing.parameters, limit, offset))
+            page = (*listing.parameters, limit, offset)
+            return count, await connection.execute_fetchall(listing.page, page)
+
+        count, rows = await self._lister.read(read)
         # A page of a thousand would hold the event loop up for milliseconds.
         return count, await asyncio.to_thread(lambda: [_artifact(row) for row in rows])
 

@@ -28,14 +28,14 @@ _MIN_FREE: Final = 4 * SIZE
 
 
 class Ballast:
-    """A file beside the catalog's, thrown overboard step by step; all processes share it."""
+    """A file beside the catalog's, given back step by step; all processes share it."""
 
     def __init__(self, catalog_file: Path) -> None:
         self._catalog_file = catalog_file
         self._file = catalog_file.with_suffix(".ballast")
         self._is_short = False  # as far as this process knows
 
-    async def insist(self, commit: Callable[[], Awaitable[_T]]) -> _T:
+    async def with_room(self, commit: Callable[[], Awaitable[_T]]) -> _T:
         """Return the result of ``commit``, repeated with more space as long as there is none.
 
         Raises StorageFull: The last ballast did not help.
@@ -45,23 +45,23 @@ class Ballast:
             try:
                 return await commit()
             except StorageFull:
-                if not is_first and not await asyncio.to_thread(self.throw):
+                if not is_first and not await asyncio.to_thread(self.give_back):
                     raise
             is_first = False
             # What is in the log for good need not stay there: SQLite can write it again from its start,
             # and nobody else can have that space.
             await asyncio.to_thread(self._empty_log)
 
-    def insist_at_once(self, call: Callable[[], _T]) -> _T:
-        """Return the result of ``call``, as ``insist`` does; SQLite needs space even to open a catalog."""
+    def with_room_at_once(self, call: Callable[[], _T]) -> _T:
+        """Return the result of ``call``, as ``with_room`` does; SQLite needs space even to open a catalog."""
         while True:
             try:
                 return call()
             except sqlite3.OperationalError as error:
-                if not (isinstance(translate(error), StorageFull) and self.throw()):
+                if not (isinstance(translate(error), StorageFull) and self.give_back()):
                     raise
 
-    def throw(self) -> bool:
+    def give_back(self) -> bool:
         """Give some of it up; whether there was any left."""
         self._is_short = True
         try:

@@ -101,8 +101,7 @@ class SqliteCatalog(Catalog):
         return self._reader.execute(sql, parameters).fetchall()
 
     async def _rows_in_thread(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        async with self._lister.snapshot() as connection:
-            return list(await connection.execute_fetchall(sql, parameters))
+        return list(await self._lister.read(lambda each: each.execute_fetchall(sql, parameters)))
 
     async def get(self, upload_id: str) -> Upload | None:
         rows = await self._rows(_GET, upload_id)
@@ -186,7 +185,7 @@ class SqliteCatalog(Catalog):
             names = {upload_id, *(row[0] for row in rows)}
             return [name for name in names if _is_removable(connection, name)]
 
-        return await self._ballast.insist(lambda: self._writer.run_long(job, durable=True))
+        return await self._ballast.with_room(lambda: self._writer.run_long(job, durable=True))
 
     async def is_leftover(self, name: str) -> bool:
         return bool(await self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
@@ -199,7 +198,7 @@ class SqliteCatalog(Catalog):
         return [row[0] for row in rows]
 
     async def forget_leftover(self, name: str) -> None:
-        await self._ballast.insist(lambda: self._writer.put(_FORGET, (name,)))
+        await self._ballast.with_room(lambda: self._writer.put(_FORGET, (name,)))
         await self._ballast.refill_if_short()
 
     async def keep_room(self) -> None:
@@ -286,7 +285,7 @@ async def open_catalog(file: Path, medium: Medium = "local") -> SqliteCatalog:
 def _open(file: Path, medium: Medium) -> SqliteCatalog:
     ballast = Ballast(file)
     try:
-        catalog = ballast.insist_at_once(lambda: _open_with(file, ballast, medium))
+        catalog = ballast.with_room_at_once(lambda: _open_with(file, ballast, medium))
         ballast.refill()
     except sqlite3.Error as error:
         raise translate(error) from error

@@ -46,7 +46,7 @@ def claim(connection: sqlite3.Connection, wish: Wish) -> Answer:
     if isinstance(answer, Granted):
         if answer.replaced is not None:
             make_missing(connection, answer.replaced)
-        connection.execute(INSERT, chunk_row(answer.chunk))
+        connection.execute(INSERT, range_row(answer.chunk))
         add_chunks(connection, wish.upload_id, 1)
     return answer
 
@@ -78,7 +78,7 @@ def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRang
         f"{SELECT} WHERE upload_id = ? AND offset < ? ORDER BY offset DESC LIMIT 1",
         (upload_id, wanted.stop),
     )
-    last = next(map(chunk_of, rows), None)
+    last = next(map(range_of, rows), None)
     if last is None or not last.range.overlaps(wanted):
         return []
     if last.range == wanted:
@@ -89,7 +89,7 @@ def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRang
             f"{SELECT} {_OVERLAPPING} AND state = :state ORDER BY offset LIMIT :limit",
             {**_places(upload_id, wanted), "state": state, "limit": limit},
         )
-        if found := list(map(chunk_of, rows)):
+        if found := list(map(range_of, rows)):
             return found
     return []
 
@@ -155,10 +155,10 @@ def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
 def chunk_at(connection: sqlite3.Connection, upload_id: str, offset: int) -> Chunk | None:
     """Return the range or claim that starts at an offset."""
     rows = connection.execute(f"{SELECT} WHERE upload_id = ? AND offset = ?", (upload_id, offset))
-    return next(map(chunk_of, rows), None)
+    return next(map(range_of, rows), None)
 
 
-def chunk_row(chunk: Chunk) -> tuple[str | int | float | None, ...]:
+def range_row(chunk: Chunk) -> tuple[str | int | float | None, ...]:
     """Return the row of a range, as INSERT takes it."""
     return (
         chunk.id,
@@ -173,7 +173,7 @@ def chunk_row(chunk: Chunk) -> tuple[str | int | float | None, ...]:
     )
 
 
-def chunk_of(row: Sequence[Any]) -> Chunk:
+def range_of(row: Sequence[Any]) -> Chunk:
     """Return the range of a row of SELECT."""
     return Chunk(
         id=row[0],

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeVar
 
 import aiosqlite
 
 from tusd_py.adapters.catalog_sqlite.connection import Reader
+from tusd_py.transfer.calls import outlast
+
+_T = TypeVar("_T")
 
 
 class Lister:
@@ -22,10 +26,21 @@ class Lister:
     def __init__(self, file: Path) -> None:
         self._file = file
 
-    @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[aiosqlite.Connection]:
-        """Give a connection that only reads, and all of the same moment: what was committed by then."""
+    async def read(self, job: Callable[[aiosqlite.Connection], Awaitable[_T]]) -> _T:
+        """Return the result of ``job``, which gets a connection that only reads.
+
+        All that it reads is of the same moment: what was committed by then. A cancelled caller, too, waits
+        until it is over: aiosqlite's thread must not outlive the event loop that it reports to.
+        """
+        reading = asyncio.create_task(self._read(job))
+        try:
+            return await asyncio.shield(reading)
+        except asyncio.CancelledError:
+            await outlast(reading)
+            raise
+
+    async def _read(self, job: Callable[[aiosqlite.Connection], Awaitable[_T]]) -> _T:
         async with aiosqlite.connect(self._file, isolation_level=None, factory=Reader) as connection:
             await connection.execute("PRAGMA query_only = ON")
             await connection.execute("BEGIN")
-            yield connection
+            return await job(connection)

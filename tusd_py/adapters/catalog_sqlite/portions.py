@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from typing import Final
 
-from tusd_py.adapters.catalog_sqlite.claims import SELECT, chunk_of
+from tusd_py.adapters.catalog_sqlite.claims import SELECT, range_of
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import NAMED
 from tusd_py.model.ranges import ByteRange, Chunk
@@ -32,7 +32,7 @@ async def chunks(
     while limit:
         size = _PORTION if limit < 0 else min(limit, _PORTION)
         rows = reader.execute(sql, (upload_id, last, state, size, offset)).fetchall()
-        for chunk in map(chunk_of, rows):
+        for chunk in map(range_of, rows):
             yield chunk
             last = chunk.range.start
         if len(rows) < size:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Final
+
+import aiosqlite
 
 from tusd_py.adapters.catalog_sqlite import portions
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
@@ -16,12 +18,12 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     add_received,
     check_open,
     chunk_at,
-    chunk_of,
-    chunk_row,
     claim,
     delete,
     grow_prefix,
     make_missing,
+    range_of,
+    range_row,
 )
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
 from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, after, before, marks, upload_of, upload_row
@@ -71,7 +73,7 @@ class SqliteRanges(RangeCatalog):
                 (upload.id, size, int(size > 0)),
             )
             if chunk is not None:
-                connection.execute(INSERT, chunk_row(chunk))
+                connection.execute(INSERT, range_row(chunk))
 
         await self._writer.run(job, durable=True)
 
@@ -161,7 +163,7 @@ class SqliteRanges(RangeCatalog):
     async def drop_claims_of(self, worker: str) -> None:
         def job(connection: sqlite3.Connection) -> None:
             sql = f"{SELECT} WHERE worker = ? AND state = 'receiving'"
-            for chunk in map(chunk_of, connection.execute(sql, (worker,)).fetchall()):
+            for chunk in map(range_of, connection.execute(sql, (worker,)).fetchall()):
                 connection.execute(
                     "DELETE FROM ranges WHERE upload_id = ? AND offset = ?",
                     (chunk.upload_id, chunk.range.start),
@@ -223,8 +225,11 @@ class SqliteRanges(RangeCatalog):
         listing = uploads_listing(wanted)
 
         page = (*listing.parameters, wanted.limit, wanted.offset)
-        async with self._lister.snapshot() as connection:
+
+        async def read(connection: aiosqlite.Connection) -> tuple[int, Iterable[sqlite3.Row]]:
             ((count,),) = await connection.execute_fetchall(listing.count, listing.parameters)
-            rows = await connection.execute_fetchall(listing.page, page)
+            return count, await connection.execute_fetchall(listing.page, page)
+
+        count, rows = await self._lister.read(read)
         # A page of a thousand would hold the event loop up for milliseconds.
         return count, await asyncio.to_thread(lambda: [upload_of(row) for row in rows])

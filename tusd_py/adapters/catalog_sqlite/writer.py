@@ -66,12 +66,12 @@ class _Batch:
             grouped.setdefault(row.sql, []).append(row.values)
         return grouped
 
-    def settle(self, error: Exception | None) -> None:
+    def resolve(self, error: Exception | None) -> None:
         """Tell everybody who waits."""
         for row in self.rows:
-            _settle(row.done, error)
+            _resolve(row.done, error)
         for job in self.jobs:
-            _settle(job.done, error or job.outcome)
+            _resolve(job.done, error or job.outcome)
 
 
 class Writer:
@@ -146,12 +146,12 @@ class Writer:
                 try:
                     await self._commit_somewhere(batch)
                 except Exception as error:
-                    batch.settle(translate(error))
+                    batch.resolve(translate(error))
                 except BaseException:  # somebody cancels all tasks of the loop
-                    batch.settle(RuntimeError("the catalog stopped before it could say what became of this"))
+                    batch.resolve(RuntimeError("the catalog stopped before it could say what became of this"))
                     raise
                 else:
-                    batch.settle(None)
+                    batch.resolve(None)
                     await self._checkpoint_if_due(batch)
         finally:
             self._task = None
@@ -244,7 +244,7 @@ def translate(error: Exception) -> Exception:
     return error
 
 
-def _settle(done: asyncio.Future[Any], outcome: Any) -> None:
+def _resolve(done: asyncio.Future[Any], outcome: Any) -> None:
     if done.done():  # the request was cancelled meanwhile
         return
     if isinstance(outcome, Exception):

@@ -18,7 +18,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tusd_py.adapters.locks_kernel.requests import Inbox
+from tusd_py.adapters.locks_kernel.requests import StopRequests
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, Locker, LockName
@@ -76,7 +76,7 @@ class FileLocker(Locker):
         # By their byte, as in the kernel: there the first of two names to let go of it frees it for both.
         self._holders: dict[int, _Holder] = {}
         self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-        self._inbox = Inbox(directory / "workers", self._asked)
+        self._inbox = StopRequests(directory / "workers", self._asked)
 
     def open(self) -> None:
         """Begin to listen to the other processes. Needs the running event loop."""

@@ -22,7 +22,7 @@ from tusd_py.ports.locks import LockName, upload_lock
 _DIGITS: Final = len(str(MAX_LENGTH))
 
 
-class Inbox:
+class StopRequests:
     """This process' pipe in ``folder``. ``asked`` gets each upload id and offset, on the event loop."""
 
     def __init__(self, folder: Path, asked: Callable[[LockName, int | None], None]) -> None:

@@ -19,7 +19,7 @@ from tusd_py.fronts.downloads.front import Content, Downloads
 from tusd_py.fronts.http.shared import Fields, caller_of, creation_url
 from tusd_py.model.digests import Checksum
 from tusd_py.service.artifacts import Artifacts, Made, file_of
-from tusd_py.service.chunks import Claims
+from tusd_py.service.chunks import ExpectedDigests
 from tusd_py.service.commit import Commits, WantedCommit
 from tusd_py.service.core import Caller
 from tusd_py.service.reading import Segment
@@ -65,7 +65,9 @@ class ArtifactsFront:
         if await form.begin():
             name = parse_text(form.filename or "", "filename")
             metadata = {"filename": name.encode()} if name else {}
-            return await self._artifacts.from_body(form, Claims((), lambda: _claims(form)), metadata, caller)
+            return await self._artifacts.from_body(
+                form, ExpectedDigests((), lambda: _claims(form)), metadata, caller
+            )
         return await self._from_fields(dict(form.fields), caller)
 
     async def _from_fields(self, fields: dict[str, Any], caller: Caller) -> Made:

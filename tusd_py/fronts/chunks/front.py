@@ -29,7 +29,7 @@ from tusd_py.model.digests import ALGORITHMS, Checksum
 from tusd_py.model.ranges import ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.ranges import Filter
-from tusd_py.service.chunks import Chunks, Claims, Place
+from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
 from tusd_py.service.commit import Commits, Committed, WantedCommit
 from tusd_py.service.sessions import Sessions, WantedSession, view_of
 from tusd_py.settings import Config
@@ -222,7 +222,7 @@ class ChunksFront:
         return JSONResponse(fields)
 
 
-def _chunk_of(request: Request) -> tuple[Body, Claims]:
+def _chunk_of(request: Request) -> tuple[Body, ExpectedDigests]:
     """Return the bytes of a chunk and what is claimed of them. All that is no form is bare bytes."""
     checksums = request.headers.getlist("upload-checksum")
     if len(checksums) > 1:
@@ -231,10 +231,10 @@ def _chunk_of(request: Request) -> tuple[Body, Claims]:
     boundary = boundary_of(request.headers.get("content-type", ""))
     if boundary is not None:
         form = MultipartBody(request.scope, request.receive, boundary)
-        return form, Claims(known, lambda: field_digest(form))
+        return form, ExpectedDigests(known, lambda: field_digest(form))
     known += parse_digest_dictionary("Content-Digest", joined(request.headers, "content-digest"))
     known += parse_old_digest(joined(request.headers, "digest"))
-    return body_of(request.scope, request.receive), Claims(known)
+    return body_of(request.scope, request.receive), ExpectedDigests(known)
 
 
 def field_digest(form: MultipartBody) -> Sequence[Checksum]:

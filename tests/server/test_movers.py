@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tusd_py.http1.ways import Copied, Overlapped, Spliced, Way, way_for
+from tusd_py.http1.movers import Copied, Mover, Overlapped, Spliced, mover_for
 from tusd_py.model.body import Hash
 
-Make = Callable[[Sequence[Hash]], Way]
+Make = Callable[[Sequence[Hash]], Mover]
 
 
 @pytest.fixture(params=["copied", "overlapped"])
@@ -143,6 +143,6 @@ def test_a_hash_that_fails_is_not_lost(pair: tuple[socket.socket, socket.socket]
 def test_what_is_not_hashed_need_not_come_into_this_process() -> None:
     with ThreadPoolExecutor(1) as executor:
         if hasattr(os, "splice"):
-            assert isinstance(way_for((), executor), Spliced)
-        assert isinstance(way_for([hashlib.sha256()], executor), Overlapped)
-    assert isinstance(way_for([hashlib.sha256()], None), Copied)
+            assert isinstance(mover_for((), executor), Spliced)
+        assert isinstance(mover_for([hashlib.sha256()], executor), Overlapped)
+    assert isinstance(mover_for([hashlib.sha256()], None), Copied)

@@ -28,7 +28,7 @@ def _buffers() -> tuple[memoryview, memoryview]:
     return buffers
 
 
-class Way(Protocol):
+class Mover(Protocol):
     """Receives a block and writes it; in turns."""
 
     def receive(self, sock: socket.socket, wanted: int) -> int:
@@ -48,7 +48,7 @@ class Spliced:
     write = staticmethod(splice.write)
 
     def finish(self) -> None:
-        """See Way."""
+        """See Mover."""
 
 
 class Copied:
@@ -59,15 +59,15 @@ class Copied:
         self._hashes = hashes
 
     def receive(self, sock: socket.socket, wanted: int) -> int:
-        """See Way."""
+        """See Mover."""
         return sock.recv_into(self._buffer, min(_BUFFER, wanted))
 
     def write(self, fd: int, count: int, offset: int) -> None:
-        """See Way."""
+        """See Mover."""
         write_at(fd, self._buffer[:count], offset, self._hashes)
 
     def finish(self) -> None:
-        """See Way."""
+        """See Mover."""
 
 
 class Overlapped:
@@ -80,11 +80,11 @@ class Overlapped:
         self._hashing: Future[None] | None = None  # never more than one: hashes take blocks in their order
 
     def receive(self, sock: socket.socket, wanted: int) -> int:
-        """See Way."""
+        """See Mover."""
         return sock.recv_into(self._buffer, min(_BUFFER, wanted))
 
     def write(self, fd: int, count: int, offset: int) -> None:
-        """See Way."""
+        """See Mover."""
         block = self._buffer[:count]
         write_at(fd, block, offset, ())
         self.finish()
@@ -100,13 +100,13 @@ class Overlapped:
             taken.update(block)
 
     def finish(self) -> None:
-        """See Way."""
+        """See Mover."""
         hashing, self._hashing = self._hashing, None
         if hashing is not None:
             hashing.result()
 
 
-def way_for(hashes: Sequence[Hash], executor: Executor | None) -> Way:
+def mover_for(hashes: Sequence[Hash], executor: Executor | None) -> Mover:
     """Return the best way; ``executor`` is for hashing, None when no processor is free for that."""
     # What must be hashed has to be seen; the rest need not come into this process.
     if not hashes and splice.is_possible():

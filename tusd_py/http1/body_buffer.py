@@ -20,7 +20,7 @@ _SMALL = 4096  # pieces below this are joined: a million tiny ones would cost fa
 _MOST_PIECES = 512  # below IOV_MAX on every system
 
 
-class Inbox:
+class BodyBuffer:
     """Bytes between the transport and whoever reads the body."""
 
     __slots__ = (
