@@ -13,11 +13,11 @@ venv() { # venv EXTRAS: an environment with the project and these extras, made a
     if [ ! -f "$stamp" ] || ! made_of | cmp -s - "$stamp"; then
         pip="env PYTHONWARNINGS=ignore $PWD/.venv/bin/python -m pip install --quiet --disable-pip-version-check"
         # The tests' versions are pinned, by hashes; with TUSD_PY_NEWEST they run with the newest ones instead.
-        case ${TUSD_PY_NEWEST:-}$1 in
+        case ${TUSD_PY_NEWEST:+newest},$1 in
+        newest,*) deps=--upgrade ;;
         *,dev) $pip --require-hashes --requirement requirements.lock; deps=--no-deps ;;
         *) deps= ;;
         esac
-        [ -z "${TUSD_PY_NEWEST:-}" ] || deps=
         # shellcheck disable=SC2086
         $pip $deps --editable ".[$1]" --editable ./conformance
         made_of >"$stamp"
