@@ -19,8 +19,7 @@ class Lister:
     """Opens a connection of its own for each use, with a thread of its own.
 
     So it holds up neither the event loop nor a writer, and in WAL mode no writer of any process holds it
-    up. Nothing is kept between two uses: a thread that waited for the next one would keep the interpreter
-    of an application from ending that never closes us.
+    up. Nothing is kept between two uses.
     """
 
     def __init__(self, file: Path) -> None:
@@ -40,7 +39,11 @@ class Lister:
             raise
 
     async def _read(self, job: Callable[[aiosqlite.Connection], Awaitable[_T]]) -> _T:
-        async with aiosqlite.connect(self._file, isolation_level=None, factory=Reader) as connection:
+        opening = aiosqlite.connect(self._file, isolation_level=None, factory=Reader)
+        # An application may leave its event loop in the middle of this, and never close us. A thread that
+        # waited for the next statement would then keep its interpreter from ending.
+        opening._thread.daemon = True
+        async with opening as connection:
             await connection.execute("PRAGMA query_only = ON")
             await connection.execute("BEGIN")
             return await job(connection)
