@@ -150,8 +150,11 @@ class Sweeper:
 
     async def _full(self) -> AsyncIterator[Upload]:
         after = ""
-        while uploads := await self._core.catalog.open_uploads(after=after, limit=_BATCH):
+        while True:
+            uploads = await self._core.catalog.open_uploads(after=after, limit=_BATCH)
             for upload in uploads:
                 if await self._core.is_full(upload):
                     yield upload
+            if len(uploads) < _BATCH:
+                return  # not until there are none: under load new ones are made faster than they are read
             after = uploads[-1].id
