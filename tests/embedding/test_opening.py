@@ -69,7 +69,7 @@ async def test_the_locks_cannot_be_opened(tmp_path: Path) -> None:
     before = descriptors()
     with pytest.raises(FileExistsError) as failed:
         await open_backends(Config(upload_dir=tmp_path))
-    assert descriptors() == before, failed  # kept alive: nothing is left to the collection
+    assert descriptors() <= before, failed  # kept alive: nothing is left to the collection
     assert pipes(tmp_path) == []
 
 
@@ -79,7 +79,7 @@ async def test_the_disk_is_full_while_a_directory_is_adopted(tmp_path: Path) -> 
     before = descriptors()
     with limited(resource.RLIMIT_FSIZE, 1 << 20), pytest.raises(StorageFull) as failed:
         await open_backends(Config(upload_dir=tmp_path))
-    assert descriptors() == before, failed
+    assert descriptors() <= before, failed
     assert pipes(tmp_path) == []
     assert await adopted(tmp_path) == {"a", "b", "c"}
 
@@ -110,7 +110,7 @@ async def test_opening_is_broken_off(tmp_path: Path) -> None:
     opening.cancel()
     with pytest.raises(asyncio.CancelledError) as failed:
         await opening
-    assert descriptors() == before, failed
+    assert descriptors() <= before, failed
     assert pipes(tmp_path) == []
 
 
@@ -144,6 +144,6 @@ async def test_no_descriptor_is_left_for_the_pipe(tmp_path: Path) -> None:
                 failures += 1
             else:
                 await backends.close()
-        assert descriptors() == before
+        assert descriptors() <= before
         assert pipes(tmp_path) == []
     assert 0 < failures < 40

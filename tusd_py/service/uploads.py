@@ -136,7 +136,6 @@ class Uploads:
         if task is None:
             task = asyncio.create_task(self._finish_if_free(upload_id, caller))
             self._finishing[upload_id] = task
-            task.add_done_callback(lambda _: self._finishing.pop(upload_id))
         await asyncio.wait({task}, timeout=_AT_ONCE_S)
         if not task.done():
             task.add_done_callback(_log_failure)
@@ -150,10 +149,14 @@ class Uploads:
 
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
         """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
-        async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
-            return is_held, await self._core.finish_held_if_full(
-                upload_id, caller.request
-            ) if is_held else None
+        try:
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
+                if not is_held:
+                    return False, None
+                return True, await self._core.finish_held_if_full(upload_id, caller.request)
+        finally:
+            # Here and not in a callback, which comes later: who looks next must not be told of this try.
+            del self._finishing[upload_id]
 
     async def close(self) -> None:
         """Break off what is being finished; whoever looks at it next begins anew."""
