@@ -92,6 +92,15 @@ def delete(tus: Tus) -> httpx.Response:
     return tus.http.delete(tus.create(10))
 
 
+def look_often(tus: Tus, done: str) -> None:
+    """Check that HEAD of a complete upload is answered at once."""
+    for _ in range(5):
+        began = time.monotonic()
+        head = tus.http.head(done, timeout=5)
+        assert (head.status_code, head.headers["Upload-Offset"]) == (200, str(len(SMALL)))
+        assert time.monotonic() - began < 1, "the bar is 100 ms; the rest is for a busy machine"
+
+
 @pytest.mark.parametrize(
     ("call", "request_", "status"),
     [
@@ -119,13 +128,26 @@ def test_a_call_that_stalls_holds_nobody_else_up(
         stalled = thread.submit(request_, one)
         medium.until_stalled(call)
         try:
-            for _ in range(5):
-                began = time.monotonic()
-                head = other.http.head(done, timeout=5)
-                assert (head.status_code, head.headers["Upload-Offset"]) == (200, str(len(SMALL)))
-                assert time.monotonic() - began < 1, "the bar is 100 ms; the rest is for a busy machine"
+            look_often(other, done)
             assert not stalled.done()
         finally:
             medium.go_on()
         assert stalled.result(30).status_code == status
         assert other.http.get(done).content == SMALL
+
+
+@pytest.mark.parametrize("call", ["open", "flush"])
+def test_a_download_that_stalls_holds_nobody_else_up(medium: Medium, serve: Serve, call: str) -> None:
+    """While its file is opened, or closed after the last byte (``flush``), which may wait, too."""
+    server = serve(upload_dir=medium.mount / "data")
+    with Tus(server.url) as one, Tus(server.url) as other, ThreadPoolExecutor(1) as thread:
+        done = other.create(len(SMALL))
+        other.finish(done, SMALL)
+        medium.stall(call)
+        download = thread.submit(one.http.get, done)
+        medium.until_stalled(call)
+        try:
+            look_often(other, done)
+        finally:
+            medium.go_on()
+        assert download.result(30).content == SMALL

@@ -136,3 +136,6 @@ class OpensFiles(Protocol):
 
         Raises DataFileMissing, TooManyOpenFiles.
         """
+
+    async def close_files(self, files: Sequence[OpenFile]) -> None:
+        """Close what ``open_file`` opened. It may wait for the medium, as every call does."""

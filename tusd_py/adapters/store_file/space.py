@@ -61,13 +61,18 @@ def _fallocated(fd: int, size: int) -> bool:
     return True
 
 
+def unlink(path: str) -> None:
+    """Remove a file that may be gone already."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+
+
 def link(path: str, new_path: str) -> None:
     """Give a file a second name, in place of what has that; on return it survives a power cut.
 
     Raises OSError: also where the file system has no links.
     """
-    with suppress(FileNotFoundError):
-        os.unlink(new_path)
+    unlink(new_path)
     os.link(path, new_path, follow_symlinks=False)
     sync_folder(os.path.dirname(new_path))
 

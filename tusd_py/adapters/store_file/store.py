@@ -25,11 +25,11 @@ from tusd_py.adapters.store_file.adopt import (
 )
 from tusd_py.adapters.store_file.failures import translated
 from tusd_py.adapters.store_file.info import format_info
-from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder
+from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder, unlink
 from tusd_py.adapters.store_file.writeback import WriteBack
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadState
-from tusd_py.ports.store import Adopted, DataStore, OpensFiles
+from tusd_py.ports.store import Adopted, DataStore, OpenFile, OpensFiles
 from tusd_py.settings import Preallocate
 from tusd_py.transfer.calls import Medium, Quick, in_thread
 from tusd_py.transfer.pump import FileSink, pump
@@ -104,7 +104,7 @@ class FileStore(DataStore, OpensFiles):
         try:
             os.rename(temporary, target)
             if upload.prefix is not None:  # it was, or was not, kept as ranges before
-                _unlink(other)
+                unlink(other)
         except OSError:
             with suppress(OSError):
                 os.unlink(temporary)
@@ -223,19 +223,20 @@ class FileStore(DataStore, OpensFiles):
         sync_folder(self._directory)
 
     async def remove(self, name: str) -> None:
-        await self._in_thread(_unlink, self._path(name))
+        await self._in_thread(unlink, self._path(name))
 
     async def remove_export(self, name: str) -> None:
         await self._in_thread(self._remove_export, name)
 
     def _remove_export(self, name: str) -> None:
         # This order: what is left by a crash in between must not look like a sequential upload.
-        _unlink(f"{self._path(name)}.info")
-        _unlink(ranged_export(self._directory, name))
-        _unlink(temporary_export(self._directory, name))
+        unlink(f"{self._path(name)}.info")
+        unlink(ranged_export(self._directory, name))
+        unlink(temporary_export(self._directory, name))
 
     async def read(self, name: str, start: int, size: int) -> AsyncGenerator[bytes, None]:
-        with await self.open_file(name) as file:
+        file = await self.open_file(name)
+        try:
             end = start + size
             while start < end:
                 block = await self._in_thread(os.pread, file.fileno(), min(end - start, _READ), start)
@@ -243,10 +244,16 @@ class FileStore(DataStore, OpensFiles):
                     raise EOFError(f"the data file {name} is shorter than the catalog says")
                 start += len(block)
                 yield block
+        finally:
+            await self.close_files([file])
 
     @translated
     async def open_file(self, name: str) -> RawIOBase:
         return await self._quick.run(self._open, name)
+
+    async def close_files(self, files: Sequence[OpenFile]) -> None:
+        if files:
+            await self._quick.run(_close, files)
 
     def _open(self, name: str) -> RawIOBase:
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
@@ -281,12 +288,12 @@ class FileStore(DataStore, OpensFiles):
 
     def _remove_unfinished_export(self, name: str, before: float) -> None:
         if self._is_older(name, before):
-            _unlink(temporary_export(self._directory, name))
+            unlink(temporary_export(self._directory, name))
 
     async def adopt(self, upload_id: str) -> Adopted | None:
         return await self._in_thread(adopt_upload, self._directory, upload_id)
 
 
-def _unlink(path: str) -> None:
-    with suppress(FileNotFoundError):
-        os.unlink(path)
+def _close(files: Sequence[OpenFile]) -> None:
+    for file in files:
+        file.close()

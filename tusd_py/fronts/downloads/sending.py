@@ -125,8 +125,8 @@ class _Files(_Source):
         )
 
     async def close(self) -> None:
-        while self._open:
-            self._open.popitem()[1].close()
+        files, self._open = list(self._open.values()), {}
+        await self._files.close_files(files)
 
 
 class _Blocks(_Source):
