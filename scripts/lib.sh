@@ -15,7 +15,8 @@ venv() { # venv EXTRAS: an environment with the project and these extras, made a
         # The tests' versions are pinned, by hashes; with TUSD_PY_NEWEST they run with the newest ones instead.
         case ${TUSD_PY_NEWEST:+newest},$1 in
         newest,*) deps=--upgrade ;;
-        *,dev) $pip --require-hashes --requirement requirements.lock; deps=--no-deps ;;
+        # The lock file is complete, so nothing is resolved: pip would look at newer versions on the way and refuse them.
+        *,dev) $pip --no-deps --require-hashes --requirement requirements.lock; deps=--no-deps ;;
         *) deps= ;;
         esac
         # shellcheck disable=SC2086
