@@ -7,14 +7,11 @@ import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from tus_conformance.model import requirements
+from tus_conformance.tus import Tus
 
-if TYPE_CHECKING:
-    from tus_conformance.tus import Tus
-
-CheckFunction = Callable[["Tus"], None]
+CheckFunction = Callable[[Tus], None]
 
 
 @dataclass(frozen=True, slots=True)

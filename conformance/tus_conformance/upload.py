@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from tus_conformance.client import OCTET_STREAM, Client, Framing, HeaderMap
 from tus_conformance.message import Response, WireError
-
-if TYPE_CHECKING:
-    from tus_conformance.tus import Framing, HeaderMap, Tus
-    from tus_conformance.wire import Connection
-
-OCTET_STREAM = "application/offset+octet-stream"
+from tus_conformance.wire import Connection
 
 
 class State(NamedTuple):
@@ -24,16 +20,16 @@ class State(NamedTuple):
 
 
 class Upload:
-    """The upload at ``target``, seen by check ``t``."""
+    """The upload at ``target``, seen by the check whose client is given."""
 
-    def __init__(self, t: Tus, target: str) -> None:
-        self._t = t
+    def __init__(self, client: Client, target: str) -> None:
+        self._client = client
         self.target = target
 
     @property
     def url(self) -> str:
         """Its absolute URL."""
-        return self._t.endpoint.origin + self.target
+        return self._client.endpoint.origin + self.target
 
     def head(
         self,
@@ -43,7 +39,7 @@ class Upload:
         timeout_s: float | None = None,
     ) -> Response:
         """``HEAD``."""
-        return self._t.send("HEAD", self.target, headers, on=on, timeout_s=timeout_s)
+        return self._client.send("HEAD", self.target, headers, on=on, timeout_s=timeout_s)
 
     def patch(
         self,
@@ -57,7 +53,9 @@ class Upload:
     ) -> Response:
         """``PATCH`` at ``offset``; None leaves the header out."""
         lines = {**self.patch_lines(offset), **(headers or {})}
-        return self._t.send("PATCH", self.target, lines, body, framing=framing, on=on, timeout_s=timeout_s)
+        return self._client.send(
+            "PATCH", self.target, lines, body, framing=framing, on=on, timeout_s=timeout_s
+        )
 
     @staticmethod
     def patch_lines(offset: int | str | None) -> dict[str, str | Sequence[str] | None]:
@@ -66,33 +64,33 @@ class Upload:
 
     def delete(self, headers: HeaderMap | None = None, *, timeout_s: float | None = None) -> Response:
         """``DELETE``."""
-        return self._t.send("DELETE", self.target, headers, timeout_s=timeout_s)
+        return self._client.send("DELETE", self.target, headers, timeout_s=timeout_s)
 
     def get(self, headers: Mapping[str, str] | None = None) -> Response:
         """``GET``."""
-        return self._t.send("GET", self.target, headers)
+        return self._client.send("GET", self.target, headers)
 
     def start(
         self, offset: int, announced: int, data: bytes = b"", headers: HeaderMap | None = None
     ) -> Connection:
         """Begin a PATCH that announces ``announced`` bytes, send ``data``, and leave it open."""
-        connection = self._t.connect()
+        connection = self._client.connect()
         lines = {**self.patch_lines(offset), "Content-Length": str(announced), **(headers or {})}
-        connection.send(self._t.head_of("PATCH", self.target, lines) + data)
+        connection.send(self._client.head_of("PATCH", self.target, lines) + data)
         return connection
 
     def answer(self, connection: Connection, timeout_s: float | None = None) -> Response:
         """The response to what ``start`` began."""
-        return self._t.judged("PATCH", self.target, connection.response("PATCH", timeout_s))
+        return self._client.judged("PATCH", self.target, connection.response("PATCH", timeout_s))
 
     # -- looking ---------------------------------------------------------------------------------
 
     def state(self, *, timeout_s: float | None = None) -> State:
         """What HEAD says; the check ends when that is not usable."""
-        answer = self._t.status(self.head(timeout_s=timeout_s), "200 204", after="to HEAD")
+        answer = self._client.status(self.head(timeout_s=timeout_s), "200 204", after="to HEAD")
         offset = answer.number("Upload-Offset")
         if offset is None:
-            self._t.violated(f"HEAD shows no usable Upload-Offset: {answer.get('Upload-Offset')!r}")
+            self._client.violated(f"HEAD shows no usable Upload-Offset: {answer.get('Upload-Offset')!r}")
         return State(offset, answer.number("Upload-Length"), answer.get("Upload-Defer-Length") == "1")
 
     def offset(self) -> int:
@@ -103,30 +101,32 @@ class Upload:
         """Demand an offset (and a length)."""
         where = f" after {after}" if after else ""
         state = self.state()
-        self._t.equal(state.offset, offset, f"Upload-Offset{where}")
+        self._client.equal(state.offset, offset, f"Upload-Offset{where}")
         if length is not None:
-            self._t.equal(state.length, length, f"Upload-Length{where}")
+            self._client.equal(state.length, length, f"Upload-Length{where}")
 
     def deferred(self, offset: int) -> None:
         """Demand an offset and a length that is still open."""
         state = self.state()
-        self._t.equal(state.offset, offset, "Upload-Offset")
-        self._t.expect(
+        self._client.equal(state.offset, offset, "Upload-Offset")
+        self._client.expect(
             state.deferred and state.length is None, f"the length is no longer deferred: {state.length}"
         )
 
     def gone(self, *, after: str) -> None:
         """Demand 404 or 410 without an offset."""
-        answer = self._t.status(self.head(), "404 410", after=f"to HEAD {after}")
-        self._t.expect(not answer.has("Upload-Offset"), f"{answer.status} shows an Upload-Offset {after}")
+        answer = self._client.status(self.head(), "404 410", after=f"to HEAD {after}")
+        self._client.expect(
+            not answer.has("Upload-Offset"), f"{answer.status} shows an Upload-Offset {after}"
+        )
 
     def contains(self, wanted: bytes) -> None:
         """Demand stored bytes; says nothing where they cannot be read back."""
-        if not self._t.target.readback:
-            self._t.note("stored bytes not compared: they cannot be read back")
+        if not self._client.target.readback:
+            self._client.note("stored bytes not compared: they cannot be read back")
             return
         answer = self.get()
-        self._t.equal(answer.status, 200, "status of GET")
+        self._client.equal(answer.status, 200, "status of GET")
         if answer.body != wanted:
             same = next(
                 (n for n, (a, b) in enumerate(zip(answer.body, wanted, strict=False)) if a != b), None
@@ -136,15 +136,15 @@ class Upload:
                 if same is not None
                 else "one is a prefix of the other"
             )
-            self._t.violated(f"{len(answer.body)} bytes are stored, {len(wanted)} expected; {at}")
+            self._client.violated(f"{len(answer.body)} bytes are stored, {len(wanted)} expected; {at}")
 
     def contains_prefix(self, wanted: bytes) -> None:
         """Demand the bytes of an unfinished upload, where the server serves those."""
-        if not self._t.target.readback:
+        if not self._client.target.readback:
             return
         answer = self.get()
         if answer.status == 200:
-            self._t.equal(answer.body, wanted, "the stored part")
+            self._client.equal(answer.body, wanted, "the stored part")
 
     def settled(self, wait_s: float = 10.0, at_least: int = 1, patience_s: float = 2.0) -> int:
         """Poll HEAD until the offset no longer moves (a server may still be flushing); return it."""
@@ -159,7 +159,7 @@ class Upload:
                 return last
             time.sleep(0.05)
         if last < 0:
-            self._t.violated(f"no usable HEAD within {wait_s:g} s")
+            self._client.violated(f"no usable HEAD within {wait_s:g} s")
         return last
 
     def _offset_or_busy(self, timeout_s: float) -> int:
@@ -170,7 +170,7 @@ class Upload:
             return -1
         if answer.status in (409, 423):
             return -1
-        offset = self._t.status(answer, "200 204").number("Upload-Offset")
+        offset = self._client.status(answer, "200 204").number("Upload-Offset")
         if offset is None:
-            self._t.violated("HEAD shows no Upload-Offset")
+            self._client.violated("HEAD shows no Upload-Offset")
         return offset

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from tus_conformance.client import merged
 from tus_conformance.endpoint import Endpoint, chunked, head_bytes
 from tus_conformance.message import ClosedEarly, Garbage, Response, TimedOut
 from tus_conformance.transcript import Transcript, printable
-from tus_conformance.tus import merged, payload
+from tus_conformance.tus import payload
 from tus_conformance.wire import Connection
 
 

@@ -10,9 +10,10 @@ import time
 import zlib
 from collections.abc import Callable
 
+from tus_conformance.client import Framing
 from tus_conformance.message import Response, WireError
 from tus_conformance.registry import check
-from tus_conformance.tus import Framing, Tus, payload
+from tus_conformance.tus import Tus, payload
 from tus_conformance.upload import Upload
 
 DATA = b"hello world"

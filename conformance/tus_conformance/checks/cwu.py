@@ -6,10 +6,11 @@ import time
 
 from tus_conformance.checks.checksum import sha1_of
 from tus_conformance.checks.metadata import pairs
+from tus_conformance.client import OCTET_STREAM, HeaderMap
 from tus_conformance.message import Response
 from tus_conformance.registry import check
-from tus_conformance.tus import HeaderMap, Tus, payload
-from tus_conformance.upload import OCTET_STREAM, Upload
+from tus_conformance.tus import Tus, payload
+from tus_conformance.upload import Upload
 
 _BIG_BYTES = 4 * 1024 * 1024
 

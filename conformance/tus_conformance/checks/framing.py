@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 from tus_conformance.checks.metadata import encoded
+from tus_conformance.client import HeaderMap
 from tus_conformance.message import ClosedEarly, Response, WireError
 from tus_conformance.registry import check
-from tus_conformance.tus import HeaderMap, Tus
+from tus_conformance.tus import Tus
 from tus_conformance.upload import Upload
 
 _LEAKS = re.compile(

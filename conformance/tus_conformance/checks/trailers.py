@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 
 from tus_conformance.checks.checksum import DATA, mismatch, sha1_of
+from tus_conformance.client import OCTET_STREAM
 from tus_conformance.endpoint import chunked
 from tus_conformance.message import Response
 from tus_conformance.registry import check
 from tus_conformance.tus import Tus
-from tus_conformance.upload import OCTET_STREAM, Upload
+from tus_conformance.upload import Upload
 
 _WRONG = sha1_of(b"other")
 
