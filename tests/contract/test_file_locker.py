@@ -130,8 +130,8 @@ async def test_no_file_for_any_upload(tmp_path: Path) -> None:
     locker = FileLocker(tmp_path)
     locker.open()
     for number in range(1000):
-        async with locker.hold_if_free(upload_lock(f"u{number}")) as is_held:
-            assert is_held
+        async with locker.hold_if_free(upload_lock(f"u{number}")) as held:
+            assert held
     locker.close()
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
     assert left == ["locks", "workers"]
@@ -188,8 +188,8 @@ async def test_a_reader_that_ends_between_two_steps_of_a_question(
             reader = -1
         return fd
 
-    async with holder.hold_if_free(upload_lock("a")) as is_held:
-        assert is_held
+    async with holder.hold_if_free(upload_lock("a")) as held:
+        assert held
         with monkeypatch.context() as patch:
             patch.setattr(os, "open", open_then_lose_the_reader)
             waiting = Holding(locker)

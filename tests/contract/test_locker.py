@@ -48,8 +48,8 @@ class Holding:
 
 
 async def is_free(locker: Locker, upload_id: str = "a") -> bool:
-    async with locker.hold_if_free(upload_lock(upload_id)) as is_held:
-        return is_held
+    async with locker.hold_if_free(upload_lock(upload_id)) as held:
+        return held is not None
 
 
 async def test_the_second_waits_for_the_first(locker: Locker) -> None:
@@ -240,8 +240,8 @@ async def test_the_epoch_never_goes_back(locker: Locker, other: Locker) -> None:
 
 
 async def test_hold_if_free_holds(locker: Locker, other: Locker) -> None:
-    async with locker.hold_if_free(upload_lock("a")) as is_held:
-        assert is_held
+    async with locker.hold_if_free(upload_lock("a")) as held:
+        assert held
         assert not await is_free(locker)
         assert not await is_free(other)
         await refused_after(other, 0.05)

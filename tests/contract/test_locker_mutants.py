@@ -3,9 +3,10 @@
 # ruff: noqa: D101 - a mutant is named after what it does wrong
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,71 +18,31 @@ from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, LockName
 
-Check = Callable[[], Awaitable[object]] | None
-
 
 class GrantsEverybody(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
         yield Held(0, stop)
 
 
 class GrantsEveryProcess(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(
-            LockName(f"{name}-{id(self)}"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
-        ) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(LockName(f"{name}-{id(self)}"), stop, **how) as held:
             yield held
 
 
 class HasOneLockForAll(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(
-            LockName("one"), stop, timeout_s=timeout_s, at=at, before_asking=before_asking
-        ) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(LockName("one"), stop, **how) as held:
             yield held
 
 
 class AsksNobody(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(
-            name, StopSignal(), timeout_s=timeout_s, at=at, before_asking=before_asking
-        ) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, StopSignal(), **how) as held:
             yield held
 
 
@@ -101,16 +62,8 @@ class HearsOnlyTheFirstQuestion(FileLocker):
 
 class SaysThatItIsLost(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, **how) as held:
             lost = Held(held.epoch, stop)
             lost.lose()
             yield lost
@@ -120,49 +73,23 @@ class CountsDown(FileLocker):
     epoch = 0
 
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking):
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, **how):
             self.epoch -= 1
             yield Held(self.epoch, stop)
 
 
 class WaitsForEver(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(
-            name, stop, timeout_s=timeout_s + 60, at=at, before_asking=before_asking
-        ) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, **how | {"timeout_s": how["timeout_s"] + 60}) as held:
             yield held
 
 
 class GrantsAfterTheTimeOut(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        hold = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        hold = super().hold(name, stop, **how)
         try:
             held = await hold.__aenter__()
         except UploadLocked:
@@ -176,111 +103,71 @@ class GrantsAfterTheTimeOut(FileLocker):
 
 class KeepsWhatFailed(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        hold = super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking)
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        hold = super().hold(name, stop, **how)
         yield await hold.__aenter__()
         await hold.__aexit__(None, None, None)
 
 
 class ForgetsWhereTheSenderIs(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(name, stop, timeout_s=timeout_s, before_asking=before_asking) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, **how | {"at": None}) as held:
             yield held
 
 
 class LooksOnce(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
         looked = False
 
         async def look() -> None:
             nonlocal looked
-            if before_asking is not None and not looked:
+            if not looked and how.get("before_asking"):
                 looked = True
-                await before_asking()
+                await how["before_asking"]()
 
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=look) as held:
+        async with super().hold(name, stop, **how | {"before_asking": look}) as held:
             yield held
 
 
 class AsksWhoeverHasNoProspects(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        async with super().hold(name, stop, **how | {"before_asking": None}) as held:
             yield held
 
 
 class LooksAtEveryProspect(FileLocker):
     @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Check = None,
-    ) -> AsyncIterator[Held]:
-        if before_asking is not None:
-            await before_asking()
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at) as held:
+    async def hold(self, name: LockName, stop: StopSignal, **how: Any) -> AsyncIterator[Held]:
+        if how.get("before_asking"):
+            await how["before_asking"]()
+        async with super().hold(name, stop, **how | {"before_asking": None}) as held:
             yield held
 
 
 class AsksBeforeItLooks(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
         self._asked(name, None)
-        async with super().hold_if_free(name) as is_held:
-            yield is_held
+        async with super().hold_if_free(name) as held:
+            yield held
 
 
 class SaysItIsFree(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
         async with super().hold_if_free(name):
-            yield True
+            yield Held(0, StopSignal())
 
 
 class OnlyLooks(FileLocker):
     @asynccontextmanager
-    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
-        async with super().hold_if_free(name) as is_held:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
+        async with super().hold_if_free(name) as held:
             pass
-        yield is_held
+        yield held
         await asyncio.sleep(0)
 
 

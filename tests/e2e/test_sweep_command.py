@@ -88,8 +88,8 @@ async def test_descriptions_that_a_crash_cut_short(serve: Serve) -> None:
         locker = FileLocker(server.upload_dir / ".tusd-py")
         locker.open()
         try:
-            async with locker.hold_if_free(upload_lock(id_of(urls[2]))) as is_held:
-                assert is_held
+            async with locker.hold_if_free(upload_lock(id_of(urls[2]))) as held:
+                assert held
                 done = await asyncio.to_thread(sweep, server.upload_dir)
         finally:
             locker.close()

@@ -1,40 +1,17 @@
 """A writer whose lock is lost changes nothing any more: its upload may be somebody else's by then."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.fronts.conftest import Serve
 from tests.fronts.lab import until
 from tests.fronts.test_taking_over import Stalled
-from tusd_py.adapters.locks_kernel.locker import FileLocker
-from tusd_py.model.body import StopSignal
-from tusd_py.ports.locks import Held, LockName
+from tests.support.locks import LosesLocks
+from tests.support.tus import id_of
+from tusd_py.ports.locks import upload_lock
 
 pytestmark = pytest.mark.anyio
-
-
-class LosesLocks(FileLocker):
-    """Its locks can be lost, as those of a database."""
-
-    held: list[Held] = []  # noqa: RUF012 - the test looks for those of any instance
-
-    @asynccontextmanager
-    async def hold(
-        self,
-        name: LockName,
-        stop: StopSignal,
-        *,
-        timeout_s: float,
-        at: int | None = None,
-        before_asking: Callable[[], Awaitable[object]] | None = None,
-    ) -> AsyncIterator[Held]:
-        """Hold a lock that the test can take away."""
-        async with super().hold(name, stop, timeout_s=timeout_s, at=at, before_asking=before_asking) as held:
-            self.held.append(Held(held.epoch + 1, stop))
-            yield self.held[-1]
 
 
 async def test_a_writer_that_lost_its_lock_finishes_nothing(
@@ -47,7 +24,7 @@ async def test_a_writer_that_lost_its_lock_finishes_nothing(
     url, stalled = await tus.create(5), Stalled(b"hello", b"")
     patch = asyncio.create_task(tus.patch(url, 0, stalled.body()))
     await until(lambda: tus.data(url) == b"hello")
-    LosesLocks.held[-1].lose()
+    LosesLocks.held[upload_lock(id_of(url))].lose()
     async with asyncio.timeout(2):
         reply = await patch
     assert (reply.status_code, reply.headers["Retry-After"]) == (423, "1")

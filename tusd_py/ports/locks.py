@@ -84,5 +84,5 @@ class Locker(Protocol):
             UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.
         """
 
-    def hold_if_free(self, name: LockName) -> AbstractAsyncContextManager[bool]:
-        """Hold the lock if nobody has it, asking nobody to stop; says whether it is held."""
+    def hold_if_free(self, name: LockName) -> AbstractAsyncContextManager[Held | None]:
+        """Hold the lock if nobody has it, asking nobody to stop; enters None when somebody has."""

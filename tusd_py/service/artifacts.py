@@ -192,8 +192,8 @@ class Artifacts:
     async def recover(self) -> None:
         """Finish or undo what a dead process left between two steps."""
         for artifact in await self._core.artifacts.pending():
-            async with self._core.locker.hold_if_free(_lock_name(artifact.sha256)) as is_held:
-                if is_held:
+            async with self._core.locker.hold_if_free(_lock_name(artifact.sha256)) as held:
+                if held:
                     await self._recover_one(artifact)
 
     async def _recover_content(self, sha256: str) -> None:

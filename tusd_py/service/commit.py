@@ -103,9 +103,9 @@ class Commits:
         self, upload_id: str, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
     ) -> Committed:
         core = self._core
-        async with core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
+        async with core.locker.hold_if_free(upload_lock(upload_id)) as held:
             upload = await core.find(upload_id, caller)
-            if not is_held:
+            if held is None:
                 begun.set_result(None)
                 return Committed(upload=upload)
             if upload.state is UploadState.COMMITTING:  # whoever was at it is dead
@@ -231,8 +231,8 @@ class Commits:
     async def recover(self) -> None:
         """Open the uploads again whose commit died with its process."""
         for upload_id in await self._core.ranges.committing():
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
-                upload = await self._core.catalog.get(upload_id) if is_held else None
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
+                upload = await self._core.catalog.get(upload_id) if held else None
                 if upload is not None and upload.state is UploadState.COMMITTING:
                     await self._core.ranges.reopen(upload_id)
                     observe.log("CommitUndone", id=upload_id)

@@ -50,8 +50,8 @@ class Sweeper:
         An upload that somebody is writing to is left alone, however old it is.
         """
         swept = Swept()
-        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as is_held:
-            if is_held:
+        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as held:
+            if held:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
                 await self._remove_unfinished_exports()
@@ -64,8 +64,8 @@ class Sweeper:
         Done once at the start: an upload that a hook refused would otherwise come up again and again.
         """
         swept = Swept()
-        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as is_held:
-            if is_held:
+        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as held:
+            if held:
                 await self._finish_full(swept)
         return swept
 
@@ -98,8 +98,8 @@ class Sweeper:
 
     async def _expire(self, upload_id: str, swept: Swept) -> None:
         core = self._core
-        async with core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
-            upload = await core.catalog.get(upload_id) if is_held else None
+        async with core.locker.hold_if_free(upload_lock(upload_id)) as held:
+            upload = await core.catalog.get(upload_id) if held else None
             now = core.clock()
             if upload is None or upload.expires_at is None or upload.expires_at > now:
                 return
@@ -122,8 +122,8 @@ class Sweeper:
     @asynccontextmanager
     async def _abandoned(self, name: str) -> AsyncIterator[bool]:
         """Say, and keep it so, whether a leftover is nobody's: one who makes an upload holds its lock."""
-        async with self._core.locker.hold_if_free(upload_lock(name)) as is_held:
-            yield is_held and await self._core.catalog.is_leftover(name)
+        async with self._core.locker.hold_if_free(upload_lock(name)) as held:
+            yield held is not None and await self._core.catalog.is_leftover(name)
 
     async def _remove_unfinished_exports(self) -> None:
         core, now = self._core, self._core.clock()
@@ -134,14 +134,14 @@ class Sweeper:
         for name in await core.store.unfinished_exports(before=before):
             # Old as it is, another process may be about to write it again: that holds the upload's lock.
             with _logged("ExportNotTidied", name):
-                async with core.locker.hold_if_free(upload_lock(name)) as is_held:
-                    if is_held:
+                async with core.locker.hold_if_free(upload_lock(name)) as held:
+                    if held:
                         await core.store.remove_unfinished_export(name, before=before)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():
-            async with self._core.locker.hold_if_free(upload_lock(upload.id)) as is_held:
-                current = await self._core.catalog.get(upload.id) if is_held else None
+            async with self._core.locker.hold_if_free(upload_lock(upload.id)) as held:
+                current = await self._core.catalog.get(upload.id) if held else None
                 if current is None or not await self._core.is_full(current):
                     continue
                 with _logged("UploadNotFinished", upload.id):

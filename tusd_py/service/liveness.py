@@ -67,8 +67,8 @@ class Liveness:
         for worker in workers:
             if worker is None or worker == self.worker:
                 continue
-            async with self._locker.hold_if_free(LockName(worker)) as is_dead:
-                if is_dead:
+            async with self._locker.hold_if_free(LockName(worker)) as held:
+                if held:  # its owner is dead
                     await self._ranges.drop_claims_of(worker)
                     observe.log("ClaimsDropped", worker=worker)
                     is_any = True

@@ -150,8 +150,8 @@ class Uploads:
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
         """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
         try:
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_held:
-                if not is_held:
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
+                if held is None:
                     return False, None
                 return True, await self._core.finish_held_if_full(upload_id, caller.request)
         finally:
@@ -168,8 +168,8 @@ class Uploads:
         try:
             return await self._core.find(upload_id, caller)
         except UploadExpired:
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as is_free:
-                if is_free:
+            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
+                if held:
                     raise
         return await self._core.find_in_use(upload_id, caller)
 

@@ -130,14 +130,14 @@ class FileLocker(Locker):
             self._leave(place)
 
     @asynccontextmanager
-    async def hold_if_free(self, name: LockName) -> AsyncIterator[bool]:
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
         place = self._place(name)
         if place in self._holders or not _try_lock(self._fd, place):
-            yield False
+            yield None
             return
         self._holders[place] = _Holder(name, StopSignal())
         try:
-            yield True
+            yield _HELD
         finally:
             self.release(place)
 
