@@ -163,7 +163,7 @@ async def test_many_partials(serve: Serve) -> None:
     assert (await tus.get(await tus.final(*[id_of(a)] * 100))).content == b"x" * 100
     reply = await tus.post(Upload_Concat="final;" + " ".join([id_of(a)] * 101))
     assert reply.status_code == 400
-    assert "names 101 partial uploads, at most 100 are taken" in reply.text
+    assert "names 101 partial uploads, at most 100 are accepted" in reply.text
 
 
 @pytest.mark.parametrize("value", ["partial", "final;/files/x"])

@@ -1,8 +1,8 @@
-"""Parts of a download and whether to send it at all: ``Range`` and the conditions.
+"""Which part of a download to send, and whether to send it: ``Range`` and the conditions.
 
-All positions count bytes of the whole representation. Nothing here trusts its input: a
-header that cannot be understood is ignored where RFC 9110 lets us, and then the whole
-representation is sent, which is always a right answer.
+All positions are bytes of the whole representation. No input is trusted: a malformed header
+is ignored where RFC 9110 allows it, and then the whole representation is sent, which is
+always correct.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Final
 from tusd_py.fronts.downloads.http_dates import parse_http_date
 from tusd_py.model.ranges import ByteRange
 
-#: More ranges than a real reader asks for; beyond it the header is taken for an attack.
+#: Clients ask for fewer. A header with more ranges is ignored, because it may be an attack.
 MAX_RANGES: Final = 16
 
 _SPEC: Final = re.compile(r"([0-9]*)-([0-9]*)")
@@ -46,13 +46,12 @@ def parse_range(header: str | None, size: int) -> tuple[ByteRange, ...] | None:
     """Read ``Range`` for a representation of ``size`` bytes; None: send everything.
 
     None for an absent header, another unit, malformed text, more than 16 ranges, and an
-    empty representation, of which no part can be named. Otherwise one or more ranges
-    within ``size``, ascending, with gaps between them: those that overlap or touch are
-    joined. (The order of the request SHOULD be kept only where several parts are sent;
-    ascending order spares the medium instead.)
+    empty representation. Otherwise one or more ranges within ``size``, ascending, with gaps
+    between them: ranges that overlap or touch are joined. (RFC 9110 says SHOULD for the
+    order of the request; ascending order is easier on the disk.)
 
     Raises:
-        Unsatisfiable: Well-formed, but every range begins behind the end.
+        Unsatisfiable: Well-formed, but every range begins at the end or after it.
 
     Spec: RFC 9110, Range (a server MAY ignore it) and Byte Ranges.
     """
@@ -89,7 +88,7 @@ def _bounds(spec: str, size: int) -> tuple[int, int] | None:
 
 
 def _number(digits: str) -> int:
-    """Read ASCII digits, however many; beyond any file's size the exact value is of no interest."""
+    """Read any number of ASCII digits; the value is exact up to 30 of them, far more than any file needs."""
     # int() raises on thousands of digits.
     significant = digits.lstrip("0") or "0"
     return int(significant) if len(significant) <= _NUMBER_DIGITS else int(10**_NUMBER_DIGITS)
@@ -172,14 +171,14 @@ def evaluate(method: str, headers: Mapping[str, str], etag: str, modified_at: fl
     """Evaluate the four conditional headers against an existing representation.
 
     Args:
-        method: GET and HEAD may end in NOT_MODIFIED, every other method fails instead.
-        headers: Found under lower-case names; several lines of one name joined by commas.
+        method: GET and HEAD can be NOT_MODIFIED; every other method is PRECONDITION_FAILED instead.
+        headers: By lower-case name; several lines of one name joined by commas.
         etag: Current entity tag with its quotes, ``W/`` before a weak one; empty: none.
-        modified_at: Unix seconds of the last change; a fraction is cut off, as in
+        modified_at: Time of the last change, Unix seconds; the fraction is cut off, as in
             ``Last-Modified``.
 
-    A date that is none is ignored. A malformed list of tags contains no tag, so it fails
-    ``If-Match`` and passes ``If-None-Match``: either way nothing is lost.
+    An invalid date is ignored. A malformed list of tags matches no tag, so ``If-Match`` fails and
+    ``If-None-Match`` passes; both are safe.
 
     Spec: RFC 9110, Precedence of Preconditions.
     """
@@ -217,7 +216,7 @@ def range_applies(if_range: str | None, etag: str, modified_at: float) -> bool:
 
 def _changed_since(date: str, modified_at: float) -> bool | None:
     """Compare to the second; None: not a date."""
-    # There is no clock here, and the time of the last change tells a century as well.
+    # The current time only decides the century of a two-digit year; that of the change does as well.
     since = parse_http_date(date, now=modified_at)
     return None if since is None else math.floor(modified_at) > since
 

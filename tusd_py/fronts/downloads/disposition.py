@@ -1,8 +1,8 @@
-"""What a download says about itself, from metadata that strangers wrote.
+"""``Content-Type`` and ``Content-Disposition`` of a download, from untrusted metadata.
 
 ``filetype`` and ``filename`` come from whoever made the upload and end up in headers that
-another person's browser acts on. So nothing passes that could end a header line, make a
-browser run what should be saved, or name a place outside the download directory.
+another person's browser acts on. So no value can end a header line, make a browser run
+what it should save, or name a place outside the download directory.
 """
 
 import re
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 DEFAULT_TYPE: Final = "application/octet-stream"
 
-#: Types a browser may show in place. No HTML, SVG or PDF: those can run scripts.
+#: Types that a browser may show inline. No HTML, SVG or PDF: those can run scripts.
 INLINE_TYPES: Final = frozenset(
     {
         "text/plain",
@@ -37,17 +37,17 @@ _ONE_PARAMETER: Final = re.compile(rf";[ \t]*+{_PARAMETER}")
 
 _SEPARATORS: Final = re.compile(r"[/\\]")
 _LEADING_DOTS: Final = re.compile(r"^\.+")
-#: Left as they are in an extended value: attr-char of RFC 8187 beyond letters and digits.
+#: Not escaped in an extended value: attr-char of RFC 8187 besides letters and digits.
 _ATTR_CHARS: Final = "!#$&+-.^_`|~"
-#: Directions that make "gpj.exe" read as something else, and line separators.
+#: Bidirectional classes of characters that disguise a name ("gpj.exe"), and of line separators.
 _MISLEADING: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI", "B"})
 
 
 def content_type(filetype: bytes | None) -> str:
     """Return the declared media type unchanged if it is well-formed, else the default type.
 
-    Well-formed is ``type/subtype`` with parameters at will, each name once, in printable
-    ASCII, at most 200 bytes, no blanks around it.
+    Well-formed is ``type/subtype`` with any parameters, each name at most once, in printable
+    ASCII, at most 200 bytes, without blanks around it.
 
     Spec: RFC 9110, Media Type and Parameters.
     """
@@ -64,14 +64,14 @@ def _media_type(filetype: bytes | None) -> str | None:
     if found is None or text != text.strip(" \t"):
         return None
     names = [name.lower() for name, _ in _ONE_PARAMETER.findall(found[1])]
-    # Two values for one name: the reader behind us may believe the other one.
+    # Of two values for one name, the client may use the other one.
     return text if len(set(names)) == len(names) else None
 
 
 def _is_inline(media_type: str) -> bool:
-    """Whether a browser may show what is of a well-formed media type.
+    """Whether a browser may show content of a well-formed media type inline.
 
-    In UTF-7 and its like harmless characters are markup.
+    Only in UTF-8 or ASCII: in UTF-7 and similar encodings, harmless characters can be markup.
     """
     kind, _, parameters = media_type.partition(";")
     charsets = [
@@ -87,8 +87,8 @@ def content_disposition(filetype: bytes | None, filename: bytes | None) -> str:
 
     ``inline`` only for the types in ``INLINE_TYPES``, in UTF-8 or ASCII. The name is the last path component,
     at most 255 bytes, without control characters; leading dots become underscores so that
-    nothing is hidden. It is given as ``filename`` in ASCII, and in ``filename*`` as well
-    where that cannot say it; without a usable name there is neither.
+    no file is hidden. It is given as ``filename`` in ASCII, and as ``filename*`` too when
+    ASCII is not enough. Without a usable name there is neither.
 
     Spec: RFC 6266, Grammar and Disposition Parameter: 'Filename'; RFC 8187 for ``filename*``.
     """
@@ -96,16 +96,16 @@ def content_disposition(filetype: bytes | None, filename: bytes | None) -> str:
     name = _safe_name(filename or b"")
     if not name:
         return kind
-    # "%" too: several browsers decode %2F inside the plain form.
+    # Not "%" either: several browsers decode %2F in the plain form.
     fallback = "".join(c if c.isascii() and c != "%" else "_" for c in name)
     value = f'{kind}; filename="{_escaped(fallback)}"'
     return value if fallback == name else f"{value}; filename*=UTF-8''{quote(name, safe=_ATTR_CHARS)}"
 
 
 def _safe_name(filename: bytes) -> str:
-    """Reduce a hostile name to one path component; empty if nothing is left."""
+    """Reduce an untrusted name to one path component; empty if nothing is left."""
     text = "".join("_" if _is_control(c) else c for c in filename.decode("utf-8", "replace"))
-    # Both separators whatever this system uses: the name is for the reader's system.
+    # Both separators, whatever this system uses: the name is for the client's system.
     components = [component.strip() for component in _SEPARATORS.split(text)]
     last = next((name for name in reversed(components) if name not in {"", ".", ".."}), "")
     name = _LEADING_DOTS.sub(lambda dots: "_" * len(dots[0]), last)

@@ -32,7 +32,7 @@ _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
-    """Bytes that never change, ``size`` of them, and what HTTP says of them."""
+    """Content that never changes, ``size`` bytes long. ``modified_at`` is in Unix seconds."""
 
     size: int
     etag: str
@@ -43,7 +43,7 @@ class Content:
 
 
 class Downloads:
-    """Serves what is complete; an unfinished upload is refused."""
+    """Serves complete uploads and refuses unfinished ones."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading
@@ -59,7 +59,7 @@ class Downloads:
             raise UploadIncomplete
         content = Content(
             size=upload.length,
-            # Complete bytes never change and ids are never used twice, so the id is a strong tag.
+            # The bytes of a complete upload never change and ids are never reused: a strong tag.
             etag=f'"{upload.id}"',
             modified_at=upload.completed_at or upload.created_at,
             file_type=upload.metadata.get("filetype"),
@@ -69,7 +69,11 @@ class Downloads:
         return self.serve(fields, content)
 
     def serve(self, fields: Fields, content: Content) -> Response:
-        """Answer ``GET`` of bytes that never change."""
+        """Answer ``GET`` of content that never changes.
+
+        Raises:
+            PreconditionFailed, RangeNotSatisfiable.
+        """
         etag, modified_at = content.etag, content.modified_at
         headers = {
             "Accept-Ranges": "bytes",

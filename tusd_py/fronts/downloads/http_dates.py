@@ -1,4 +1,4 @@
-"""HTTP dates: all three forms are read, only the preferred one is written.
+"""HTTP dates: reads all three forms, writes the preferred one.
 
 Times are Unix seconds. The forms are those of RFC 9110, Date/Time Formats: IMF-fixdate
 (``Sun, 06 Nov 1994 08:49:37 GMT``) and the obsolete RFC 850 and asctime forms, which a
@@ -30,15 +30,15 @@ _FORMS: Final = (
 
 
 def parse_http_date(text: str, *, now: float) -> int | None:
-    """Read an HTTP date and return Unix seconds, or None if it is not one.
+    """Read an HTTP date and return Unix seconds; None if it is not one.
 
-    The name of the day must be one but need not fit the date. A leap second counts as the
+    The weekday must be valid but need not match the date. A leap second counts as the
     first second of the next minute.
 
     Args:
-        text: The field value; case matters and no blanks are trimmed.
-        now: Unix seconds. Decides only the century of a two-digit year: one that would
-            lie more than 50 years ahead is the past year with the same two digits.
+        text: The field value; case matters, and blanks are not trimmed.
+        now: Unix seconds. Decides only the century of a two-digit year: one more than 50
+            years ahead is read as the last past year with the same two digits.
 
     Spec: RFC 9110, Date/Time Formats.
     """
@@ -60,17 +60,17 @@ def parse_http_date(text: str, *, now: float) -> int | None:
 
 def _full_year(two_digits: int, rest: tuple[int, ...], now: float) -> int:
     """Return the latest year with these digits that is at most 50 years after ``now``."""
-    # Clamped: some file systems keep times that no calendar here can hold.
+    # Clamped: some file systems have times outside the range of datetime.
     limit = _EPOCH + timedelta(seconds=math.floor(min(max(now, _FIRST), _LAST)))
     last = limit.year + 50
     year = last - (last - two_digits) % 100
-    # Compared as tuples: 29 February has no counterpart 50 years on.
+    # Compared as tuples: 29 February may not exist 50 years later.
     latest = (last, limit.month, limit.day, limit.hour, limit.minute, limit.second)
     return year - 100 if (year, *rest) > latest else year
 
 
 def format_http_date(at: float) -> str:
-    """Write Unix seconds as IMF-fixdate, any fraction of a second cut off.
+    """Write Unix seconds as IMF-fixdate; fractions of a second are cut off.
 
     Raises:
         ValueError: Outside the years 1 to 9999.

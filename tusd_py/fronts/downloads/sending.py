@@ -1,4 +1,4 @@
-"""Bytes of data files on their way to a client: by the server's own means where it can, else in blocks."""
+"""Sends bytes of data files to a client: as open files if the server can send from them, else in blocks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tusd_py.errors import TooManyOpenFiles, UploadNotFound
 from tusd_py.ports.store import DataFileMissing, OpenFile, OpensFiles
 from tusd_py.service.reading import Reading, Segment
 
-#: An answer from so many files opens all of them before its first byte, so that no deletion cuts it. One
-#: from more of them has a single one open at a time: a few slow readers must not use up all descriptors.
+#: An answer from at most this many files opens all of them before its first byte, so that no deletion can cut
+#: it off. One from more files has one open at a time: a few slow readers must not use up all descriptors.
 OPEN_AHEAD = 16
 
 
 class BrokenOff(Exception):
-    """An answer that has begun cannot go on. Its connection is cut: the client must see that bytes lack."""
+    """An answer cannot be completed. The connection is cut so that the client sees that bytes are missing."""
 
 
 class ContentResponse(Response):
-    """Sends ``pieces``, literal bytes and segments of data files, one after the other.
+    """Sends ``pieces``, literal bytes and segments of data files, in order.
 
-    Nothing is opened before it is called, and a refusal is said before its first byte or not at all.
+    No file is opened before the response is called. A refusal is only possible before the first byte.
     """
 
     def __init__(
@@ -80,20 +80,24 @@ class ContentResponse(Response):
 
 
 class _Source(Protocol):
-    """Where the bytes of segments come from; they are sent in the order in which they were begun."""
+    """Where the bytes of segments come from. ``send`` is called once for each segment, in order."""
 
     async def begin(self, segments: Sequence[Segment]) -> None:
-        """Make sure that sending can begin."""
+        """Open what is needed before the first byte.
+
+        Raises:
+            DataFileMissing, TooManyOpenFiles.
+        """
 
     async def send(self, segment: Segment, send: Send) -> None:
-        """Send one."""
+        """Send one segment. Raises as ``begin`` does."""
 
     async def close(self) -> None:
-        """Let go of what is open."""
+        """Close what is open."""
 
 
 class _Files(_Source):
-    """Open files, for a server that sends from them by itself."""
+    """Open files, for a server that can send from a file (ASGI zero-copy send)."""
 
     def __init__(self, files: OpensFiles) -> None:
         self._files = files
@@ -130,7 +134,7 @@ class _Files(_Source):
 
 
 class _Blocks(_Source):
-    """What the store yields, for any server; the first block is there before sending begins."""
+    """Blocks that the store yields, for any server. ``begin`` reads the first one."""
 
     def __init__(self, reading: Reading) -> None:
         self._reading = reading

@@ -1,4 +1,4 @@
-"""Cross-origin requests: what browsers ask before, and must be told in every answer (Fetch standard)."""
+"""Cross-origin requests: the origin check and the CORS header fields (Fetch standard)."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ _RESPONSE_HEADERS: Final = (
 
 
 class Cors:
-    """The settings' view of cross-origin requests."""
+    """The CORS rules that the settings describe."""
 
     def __init__(self, config: Config) -> None:
         self._is_off = config.disable_cors
-        # Matched as a whole: "https://example\.com" must not let "https://example.com.evil.test" in.
+        # The whole origin must match: "https://example\.com" must not allow "https://example.com.evil.test".
         self._allowed = re.compile(config.cors_allow_origin)
         credentials = {"Access-Control-Allow-Credentials": "true"} if config.cors_allow_credentials else {}
         self._actual = {
@@ -74,14 +74,14 @@ class Cors:
         }
 
     def headers(self, request: Request) -> dict[str, str]:
-        """Return the headers for the answer to ``request``; none without an ``Origin``.
+        """Return the header fields to add to the answer; none when the request has no ``Origin``.
 
-        The origin is echoed and never ``*``, so that credentials work.
+        ``Access-Control-Allow-Origin`` repeats the origin and is never ``*``, so that credentials work.
 
         Raises:
             OriginNotAllowed: The origin does not match the setting.
         """
-        # Looked for by hand: most requests have none, and every request comes by here.
+        # A plain loop, because every request runs it and most have no Origin.
         origins = [value for name, value in request.scope["headers"] if name == b"origin"]
         if not origins or self._is_off:
             return {}

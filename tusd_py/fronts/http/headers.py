@@ -1,4 +1,4 @@
-"""Pieces of grammar that several headers share."""
+"""Grammar that several header fields share."""
 
 from __future__ import annotations
 
@@ -14,21 +14,20 @@ _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
 
 
 def quote(text: str) -> str:
-    """Show the start of a hostile value in a message: ASCII, escaped, at most 40 characters of it."""
+    """Return an untrusted value for use in a message: quoted, escaped to ASCII, cut after 40 characters."""
     return ascii(text if len(text) <= 40 else text[:40] + "…")
 
 
 def parse_byte_count(name: str, value: str | None, error: type[MalformedHeader] = MalformedHeader) -> int:
-    """Read a header that counts bytes, such as ``Upload-Offset: 70``.
+    """Read a header that is a number of bytes, such as ``Upload-Offset: 70``.
 
     Returns:
-        A number of bytes, 0 to 2**63 - 1. Leading zeros are refused: no client sends them and no two
-        parsers agree on them.
+        A number of bytes, 0 to 2**63 - 1.
 
     Raises:
-        MalformedHeader: (or ``error``) Absent, or anything but ASCII digits: a sign, a blank, a
-            decimal point, an underscore and a full-width digit are all refused though ``int()``
-            would take them.
+        MalformedHeader: (or ``error``) The value is absent, too large, has leading zeros (no client sends
+            them, and parsers disagree about them), or has anything but ASCII digits. Signs, blanks,
+            underscores and full-width digits are refused although ``int()`` accepts them.
 
     Spec: tus 1.0.0, Headers, Upload-Offset and Upload-Length ("non-negative integer").
     """
@@ -44,8 +43,8 @@ def parse_byte_count(name: str, value: str | None, error: type[MalformedHeader] 
 def decode_base64(text: str) -> bytes | None:
     """Decode standard base64 with padding (RFC 4648, section 4); None when ``text`` is anything else.
 
-    Strict both ways: what is accepted encodes back to exactly ``text``, so a value can be echoed
-    as it was sent. (``b64decode(validate=True)`` alone takes ``YQ==YQ==`` and stray trailing bits.)
+    What is accepted encodes back to exactly ``text``, so a value can be echoed as it was sent.
+    (``b64decode(validate=True)`` alone accepts ``YQ==YQ==`` and stray trailing bits.)
     """
     try:
         data = base64.b64decode(text, validate=True)

@@ -33,7 +33,7 @@ _DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
 
 
 class Fields:
-    """The header section of a request by lower-case name; made once, because tus asks for many names."""
+    """The header section of a request, by name; built once for each request, as tus reads many fields."""
 
     __slots__ = ("_lines",)
 
@@ -48,24 +48,24 @@ class Fields:
 
 
 def joined(fields: HeaderFields, name: str) -> str | None:
-    """Return a list that may be spread over several lines (RFC 9110, Field Lines); None: there is none."""
+    """Return a field whose value may be spread over several lines (RFC 9110, Field Lines); None if absent."""
     lines = fields.getlist(name)
     return ", ".join(lines) if lines else None
 
 
 def route_path(scope: Scope) -> str:
-    """Return the path below the place where the application is mounted."""
+    """Return the request's path relative to where the application is mounted."""
     path, root = str(scope["path"]), str(scope.get("root_path", ""))
     return path.removeprefix(root) if root and path.startswith(root) else path
 
 
 def creation_url(request: Request, base_path: str, *, behind_proxy: bool) -> str:
-    """Return the absolute URL of the creation endpoint, as the client wrote it; ends in a slash.
+    """Return the absolute URL of the creation endpoint, as the client sees it; it ends with a slash.
 
-    Only the path when the client sent no usable ``Host``. What proxies say counts only when the
-    settings say that there is a proxy: else anybody could make our answers point elsewhere.
+    Only its path when the client sent no usable ``Host``. Forwarding headers are used only when the
+    settings say that there is a proxy: otherwise any client could make our answers point elsewhere.
     """
-    # Decoded by the server, so that it has to be encoded again to be a URL.
+    # The server decoded the path; in a URL it has to be encoded.
     path = quote(str(request.scope.get("root_path", "")) + base_path, safe="/~!$&'()*+,;=:@")
     scheme, host = str(request.scope.get("scheme", "http")), request.headers.get("host", "")
     if behind_proxy:
@@ -76,7 +76,7 @@ def creation_url(request: Request, base_path: str, *, behind_proxy: bool) -> str
 
 
 def _forwarded(request: Request, scheme: str, host: str) -> tuple[str, str]:
-    # The first item of each list is what the proxy nearest to the client saw.
+    # The first item of each list comes from the proxy nearest to the client.
     host = request.headers.get("x-forwarded-host", host).partition(",")[0].strip()
     proto = request.headers.get("x-forwarded-proto", "").partition(",")[0].strip().lower()
     scheme = proto if proto in _DEFAULT_PORTS else scheme
@@ -89,7 +89,7 @@ def _forwarded(request: Request, scheme: str, host: str) -> tuple[str, str]:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who asks: the user that an authentication middleware found, if there is one."""
+    """Return the caller, with the user that an authentication middleware found, if any."""
     return Caller(user=_user_name(request.scope.get("user")), request=request)
 
 
@@ -107,9 +107,9 @@ def _user_name(user: Any) -> str | None:
 
 
 def refusal(error: Exception, *, is_head: bool) -> Response:
-    """Return the answer for a request that ended in ``error``: ``CODE: message`` and a newline.
+    """Return the answer to a request that raised ``error``: ``CODE: message`` and a newline.
 
-    For an error that is no refusal the client learns nothing but that; the log has the rest.
+    An error that is not a refusal is a 500 without details; the log has the exception.
     """
     if isinstance(error, HTTPException):
         error = UploadRefused(

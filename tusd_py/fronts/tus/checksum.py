@@ -10,7 +10,7 @@ from tusd_py.model.digests import ALGORITHMS, Checksum
 
 _NAME: Final = "Upload-Checksum"
 
-#: Value of ``Tus-Checksum-Algorithm``. sha1 is a MUST; the order says nothing.
+#: Value of ``Tus-Checksum-Algorithm``. The specification requires sha1; the order has no meaning.
 ALGORITHM_LIST: Final = ",".join(ALGORITHMS)
 
 

@@ -31,7 +31,8 @@ def parse_concat(header: str | None, *, max_partials: int) -> Concat | None:
     """Read the header; None when it is absent.
 
     Raises:
-        InvalidConcat: Neither ``partial`` nor ``final;`` with 1 to ``max_partials`` URLs. Case matters.
+        InvalidConcat: Neither ``partial`` nor ``final;`` with 1 to ``max_partials`` URLs. Upper case does
+            not match.
     """
     if header is None:
         return None
@@ -43,27 +44,27 @@ def parse_concat(header: str | None, *, max_partials: int) -> Concat | None:
     if not urls:
         raise InvalidConcat(_NAME, "names no partial upload, expected 'final;URL URL'")
     if len(urls) > max_partials:
-        raise InvalidConcat(_NAME, f"names {len(urls)} partial uploads, at most {max_partials} are taken")
+        raise InvalidConcat(_NAME, f"names {len(urls)} partial uploads, at most {max_partials} are accepted")
     return Concat(header, urls)
 
 
 def partial_id(url: str, *, creation_url: str) -> str:
-    """Return the id that a URL of the list names.
+    """Return the id of the partial upload that a URL of the list names.
 
     Args:
         url: As sent: absolute, path-absolute, or relative to the creation URL.
-        creation_url: Absolute URL of the endpoint that makes uploads, as this request reached it.
+        creation_url: Absolute URL of the creation endpoint, as the client of this request sees it.
 
     Raises:
-        InvalidConcat: The URL is of another host, not below the creation URL, or no upload's URL. The
-            list is never fetched: it only names uploads of this server.
+        InvalidConcat: The URL has another host, is not below the creation URL, or names no upload. The
+            URLs are never fetched: they only name uploads of this server.
     """
     base = creation_url.rstrip("/") + "/"
     try:
         wanted, ours = urlsplit(urljoin(base, url)), urlsplit(base)
     except ValueError:
         raise InvalidConcat(_NAME, f"has a malformed URL: {quote(url)}") from None
-    # The scheme is not compared: behind a proxy that ends TLS, clients say https and we see http.
+    # The scheme is not compared: behind a proxy that ends TLS, clients send https and we see http.
     path, our_path = unquote(wanted.path), unquote(ours.path)
     if wanted.netloc.lower() != ours.netloc.lower() or not path.startswith(our_path):
         raise InvalidConcat(_NAME, f"names an upload that is not below this endpoint: {quote(url)}")

@@ -31,7 +31,7 @@ _METHOD_OVERRIDE: Final = "X-HTTP-Method-Override"
 
 
 def extensions(config: Config) -> tuple[tus.Extension, ...]:
-    """Return the extensions that are on, in the order in which they are announced."""
+    """Return the enabled extensions, in the order in which they are announced."""
     is_off = {
         tus.Extension.TERMINATION: config.disable_termination,
         tus.Extension.CONCATENATION: config.disable_concatenation,
@@ -96,12 +96,12 @@ class TusFront:
         if endpoint is None:
             raise MethodNotAllowed(method, ", ".join(endpoints))
         if method not in ("OPTIONS", "GET"):
-            # tusd does not ask it of HEAD, and people look at an upload's URL with all kinds of tools.
+            # HEAD works without it, as in tusd: people look at an upload's URL with all kinds of tools.
             tus.check_version(fields, required=method != "HEAD")
         return await endpoint(request, fields, upload_id)
 
     async def _options(self, request: Request, fields: Fields, upload_id: str) -> Response:
-        """``OPTIONS``: what this server speaks. The same on every path, whatever version is asked for."""
+        """``OPTIONS``: version, extensions and limits; the same on every path and for every version."""
         return Response(status_code=200, headers=self._discovery)
 
     async def _create(self, request: Request, fields: Fields, upload_id: str) -> Response:
@@ -138,7 +138,7 @@ class TusFront:
         progress = await self._uploads.look(upload_id, caller_of(request))
         response = Response(status_code=200, headers=tus.head_headers(progress.upload, progress.offset))
         if request.method == "HEAD":
-            # Starlette says 0, which would claim that a GET has an empty body.
+            # Starlette sets 0, which would mean that a GET has an empty body.
             del response.headers["content-length"]
         return response
 
@@ -190,7 +190,7 @@ def _proof(fields: Fields, checksum: Checksum | None, body: Body) -> Proof:
 
 
 def _with_reply(response: Response, reply: HookReply | None) -> Response:
-    """Add what a finish hook wants the client to get."""
+    """Apply the status, headers and body that a finish hook returned."""
     if reply is None:
         return response
     status = reply.status or response.status_code

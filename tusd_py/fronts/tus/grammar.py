@@ -1,4 +1,4 @@
-"""tus 1.0.0 on the wire: requests from headers, reply headers from uploads."""
+"""tus 1.0.0 on the wire: header fields to requests, uploads to header fields."""
 
 from __future__ import annotations
 
@@ -50,15 +50,15 @@ class HeaderFields(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a header may hold."""
+    """Limits of header values."""
 
-    metadata_bytes: int
-    partials: int
+    metadata_bytes: int  # of Upload-Metadata as sent
+    partials: int  # URLs in Upload-Concat
 
 
 @dataclass(frozen=True, slots=True)
 class CreateRequest:
-    """A POST to the creation URL. ``length`` is None when deferred, or for a final."""
+    """A POST to the creation URL. ``length`` (bytes) is None when deferred, and for a final."""
 
     length: int | None
     metadata: Mapping[str, bytes]
@@ -70,7 +70,7 @@ class CreateRequest:
 
 @dataclass(frozen=True, slots=True)
 class AppendRequest:
-    """A PATCH. ``length`` is the length it declares for a deferred upload, if it does."""
+    """A PATCH. ``length`` (bytes) is None unless it declares the length of a deferred upload."""
 
     offset: int
     length: int | None
@@ -81,21 +81,21 @@ def only(headers: HeaderFields, name: str, error: type[MalformedHeader] = Malfor
     """Return the header ``name``; None when absent.
 
     Raises:
-        MalformedHeader: It comes more than once: two parties could each believe another line.
+        MalformedHeader: It was sent more than once: two readers could each use a different line.
     """
     lines = headers.getlist(name)
     if not lines:
         return None
     if len(lines) > 1:
-        raise error(name, f"comes {len(lines)} times, expected once")
+        raise error(name, f"was sent {len(lines)} times, expected once")
     return lines[0]
 
 
 def check_version(headers: HeaderFields, *, required: bool) -> None:
-    """Refuse a request of another protocol version.
+    """Refuse a request for another version of the protocol.
 
     Raises:
-        UnsupportedVersion: ``Tus-Resumable`` is not exactly ``1.0.0``, or is absent though ``required``.
+        UnsupportedVersion: ``Tus-Resumable`` is not exactly ``1.0.0``, or it is ``required`` and absent.
 
     Spec: tus 1.0.0, Headers, Tus-Resumable and Tus-Version.
     """
@@ -107,16 +107,19 @@ def check_version(headers: HeaderFields, *, required: bool) -> None:
 
 
 def has_upload_type(headers: HeaderFields) -> bool:
-    """Whether the body is declared as upload data. Case and parameters do not matter (RFC 9110, 8.3.1)."""
+    """Whether ``Content-Type`` says that the body is upload data.
+
+    Case and parameters are ignored (RFC 9110, Media Type).
+    """
     lines = headers.getlist("Content-Type")
     return len(lines) == 1 and lines[0].partition(";")[0].strip().lower() == CONTENT_TYPE
 
 
 def parse_create(headers: HeaderFields, limits: Limits) -> CreateRequest:
-    """Read a creation.
+    """Read the header fields of a creation.
 
     Raises:
-        MalformedHeader: One of its subclasses, for the header that is wrong.
+        MalformedHeader: A header is wrong; the subclass says which.
 
     Spec: tus 1.0.0, Creation; Creation With Upload; Concatenation.
     """
@@ -124,7 +127,7 @@ def parse_create(headers: HeaderFields, limits: Limits) -> CreateRequest:
     metadata_header = only(headers, "Upload-Metadata")
     metadata = parse_metadata(metadata_header, max_bytes=limits.metadata_bytes)
     return CreateRequest(
-        # A final's length is the sum of its parts; one sent along is ignored, as tusd does.
+        # A final's length is the sum of its partials'; Upload-Length is ignored, as in tusd.
         length=None if concat is not None and concat.is_final else _parse_new_length(headers),
         metadata=metadata,
         metadata_header=metadata_header if metadata else None,
@@ -140,18 +143,20 @@ def _parse_new_length(headers: HeaderFields) -> int | None:
     if deferred is None:
         return parse_byte_count("Upload-Length", length, InvalidUploadLength)
     if length is not None:
-        raise InvalidDeferLength("Upload-Defer-Length", "comes with Upload-Length, expected one of the two")
+        raise InvalidDeferLength(
+            "Upload-Defer-Length", "was sent with Upload-Length, expected one of the two"
+        )
     if deferred != "1":
         raise InvalidDeferLength("Upload-Defer-Length", f"must be 1, got {quote(deferred)}")
     return None
 
 
 def parse_append(headers: HeaderFields) -> AppendRequest:
-    """Read a PATCH.
+    """Read the header fields of a PATCH.
 
     Raises:
         UnsupportedMediaType: ``Content-Type`` is not ``application/offset+octet-stream``.
-        MalformedHeader: One of its subclasses, for the header that is wrong.
+        MalformedHeader: A header is wrong; the subclass says which.
 
     Spec: tus 1.0.0, Core Protocol, PATCH; Creation, Upload-Defer-Length; Checksum.
     """
@@ -173,21 +178,21 @@ def announces_checksum_trailer(headers: HeaderFields) -> bool:
 
 
 def expiry_headers(upload: Upload) -> dict[str, str]:
-    """``Upload-Expires``, while the upload can expire (tus 1.0.0, Expiration)."""
+    """Return ``Upload-Expires``; nothing when the upload never expires or has expired (tus, Expiration)."""
     if upload.expires_at is None or upload.state is UploadState.EXPIRED:
         return {}
     return {"Upload-Expires": format_http_date(upload.expires_at)}
 
 
 def offset_headers(upload: Upload, offset: int) -> dict[str, str]:
-    """What a PATCH or a creation with data answers with."""
+    """Return the header fields of an answer to a PATCH or to a creation with data."""
     return {"Upload-Offset": str(offset), **expiry_headers(upload)}
 
 
 def head_headers(upload: Upload, offset: int) -> dict[str, str]:
-    """What HEAD answers with.
+    """Return the header fields of an answer to HEAD.
 
-    A final that waits for its partials has no ``Upload-Offset``: there is nothing a client could resume
+    A final that waits for its partials has no ``Upload-Offset``: a client has nothing to resume
     (tus 1.0.0, Concatenation: SHOULD NOT).
     """
     headers = {"Cache-Control": "no-store", **expiry_headers(upload)}

@@ -1,4 +1,4 @@
-"""``Upload-Metadata``: a comma list of ``key base64value`` pairs (tus 1.0.0, Creation, Upload-Metadata)."""
+"""``Upload-Metadata``: pairs of ``key base64value``, separated by commas (tus 1.0.0, Creation)."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _NAME: Final = "Upload-Metadata"
 
 
 def parse_metadata(header: str | None, *, max_bytes: int) -> dict[str, bytes]:
-    """Read the header; an absent or empty one is no metadata (tuspy always sends it, empty if need be).
+    """Read the header; no metadata when it is absent or empty (tuspy always sends it, even empty).
 
-    A key may come without a value (``is_secret`` or ``is_secret ``): its value is empty. A blank after
-    a comma is tolerated because HTTP's own lists have it.
+    A key without a value (``is_secret`` or ``is_secret ``) has an empty value. A blank after a comma is
+    allowed, as in HTTP's own lists.
 
     Returns:
-        Decoded values by key, in the order sent. Keys are case-sensitive.
+        Decoded values by key, in the order sent. Keys are case-sensitive; ``METADATA_KEY`` is their grammar.
 
     Raises:
-        InvalidMetadata: Empty item, key twice, key not printable ASCII, value not standard base64,
-            or more than ``max_bytes`` bytes.
+        InvalidMetadata: An empty item, a key that is malformed or sent twice, a value that is not standard
+            base64, or a header of more than ``max_bytes`` bytes.
     """
     if header is None or not header.strip():
         return {}
     if len(header) > max_bytes:
-        raise InvalidMetadata(_NAME, f"has {len(header)} bytes, at most {max_bytes} are taken")
+        raise InvalidMetadata(_NAME, f"has {len(header)} bytes, at most {max_bytes} are accepted")
     pairs: dict[str, bytes] = {}
     for item in header.split(","):
         key, value = _parse_pair(item.removeprefix(" "))
@@ -50,10 +50,10 @@ def _parse_pair(item: str) -> tuple[str, bytes]:
 
 
 def format_metadata(metadata: Mapping[str, bytes]) -> str | None:
-    """Write ``metadata`` as a header value; None when there is none.
+    """Write ``metadata`` as a header value; None when there is no metadata.
 
-    Used where no header was sent as such (set by an application, read from an ``.info`` file); a
-    client's own header is echoed verbatim instead ("as specified by the client").
+    For metadata that an application set or an ``.info`` file had. A header that a client sent is echoed
+    verbatim instead ("as specified by the client").
     """
     if not metadata:
         return None
