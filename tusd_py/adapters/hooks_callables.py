@@ -1,4 +1,4 @@
-"""Hooks that are plain functions of the application that embeds us."""
+"""Hooks that are functions of an embedding application."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tusd_py.settings import Callback, Config
 
 
 async def call(callback: Callback, *arguments: Any) -> Any:
-    """Call a function of the application: one that is not async in a thread, so that it may block."""
+    """Call a function of the application; if it is not async, in a thread, so that it may block."""
     if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(
         getattr(callback, "__call__", None)  # noqa: B004 - an object with an async __call__
     ):
@@ -24,13 +24,13 @@ async def call(callback: Callback, *arguments: Any) -> Any:
 
 
 class CallableHooks(Hooks):
-    """The callables of a Config; one that is not set does nothing."""
+    """The callables of a Config. A hook without a callable does nothing."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
 
     async def creating(self, upload: Upload, request: Any) -> Mapping[str, bytes] | None:
-        """See Hooks. Values that the callable returns as text become UTF-8."""
+        """See Hooks. Text values that the callable returns are encoded as UTF-8."""
         if self._config.on_upload_create is None:
             return None
         metadata = await call(self._config.on_upload_create, request, upload)

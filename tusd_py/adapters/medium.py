@@ -18,7 +18,7 @@ _REMOTE: Final = re.compile(
 
 
 def medium_of(directory: Path) -> Medium:
-    """Return what a directory is on, by the type of its file system; local when the system cannot say it."""
+    """Return what a directory is on, by the type of its file system; local when the system does not say."""
     try:
         mounts = _MOUNTS.read_text(errors="surrogateescape")
     except OSError:  # not Linux
@@ -34,7 +34,7 @@ def _type_at(path: str, mounts: str) -> str:
     found, deepest = "", -1
     for line in mounts.splitlines():
         before, _, after = line.partition(" - ")
-        # Blanks and their like are written as octal digits (proc_pid_mountinfo(5)).
+        # Blanks and similar characters are written as octal escapes (proc_pid_mountinfo(5)).
         place = re.sub(r"\\(\d{3})", lambda code: chr(int(code[1], 8)), before.split(" ")[4])
         prefix = place.rstrip("/") + "/"
         if (path + "/").startswith(prefix) and len(prefix) >= deepest:

@@ -1,1 +1,1 @@
-"""A locker: locks that the kernel keeps."""
+"""A locker whose locks the kernel keeps."""

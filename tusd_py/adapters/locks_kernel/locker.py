@@ -1,9 +1,9 @@
 """Locks that the kernel keeps: one byte range of one file for each name.
 
-A lock is the byte at a hash of its name, so there is no file to make, to leave behind or
-to remove under somebody who waits for it. Requests of one process are kept apart by a table, because
-the kernel's locks are between processes. A request that waits asks the holder to stop: directly when
-it is in the same process, else through the inboxes of the other workers (see ``requests``).
+The byte's position is a hash of the lock's name, so no file has to be created or removed for a lock.
+The kernel's locks only work between processes; within a process a table does the same. A request that
+waits asks the holder to stop: directly in the same process, else through the named pipes of the other
+workers (see ``requests``).
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, Locker, LockName
 
-#: How often a lock of another process is tried again. The kernel has no way to tell when it is free.
+#: How often a lock of another process is tried again. The kernel does not tell when it is free.
 _POLL_S: Final = 0.01
-#: How often the other processes are asked again: the holder may have changed meanwhile.
+#: How often the holder is asked again: it may have changed meanwhile.
 _ASK_AGAIN_S: Final = 0.25
-#: As many bytes as a file of the largest size has, nearly: no two of the names in use share one.
+#: About as many bytes as the largest file has, so that two names in use practically never share one.
 _PLACES: Final = 1 << 62
 
 
-#: What the kernel holds is never lost before its process is, so one serves all.
+#: A lock of the kernel is never lost while its process lives, so one value serves all holders.
 _HELD: Final = Held(0, StopSignal())
 
 
 class _Holder:
-    """The request of this process that holds a lock or waits for another process to let go of it."""
+    """The request of this process that holds a lock, or waits for another process to release it."""
 
     __slots__ = ("_name", "_stop", "released")
 
@@ -46,44 +46,44 @@ class _Holder:
         self.released: asyncio.Event | None = None  # made only when somebody waits
 
     def ask(self, name: LockName, at: int | None) -> None:
-        """Ask it to stop, if it holds the lock of that name and not another one on the same byte."""
+        """Ask the request to stop, unless its lock has another name on the same byte."""
         if name == self._name:
             self._stop.request(at=at)
 
 
 class _Question(NamedTuple):
-    """How a request asks the holder to stop; see ``Locker.hold``."""
+    """What a waiting request asks of the holder; see ``Locker.hold``."""
 
     name: LockName
     at: int | None
     before_asking: Callable[[], Awaitable[object]] | None
 
     async def look(self) -> None:
-        """See whether the request still has prospects. Raises what says that it has none."""
+        """Run the check before asking. Raises what it raises: the request then waits no longer."""
         if self.before_asking is not None:
             await self.before_asking()
 
 
 class FileLocker(Locker):
-    """Locks below ``directory``. One for each event loop; made by ``open``, ended by ``close``.
+    """Locks below ``directory``, for one event loop. Use it between ``open`` and ``close``.
 
     Args:
-        places: How many bytes there are for the locks. Two names that share one only wait needlessly.
+        places: Number of bytes for the locks. Two names on one byte only wait for each other needlessly.
     """
 
     def __init__(self, directory: Path, *, places: int = _PLACES) -> None:
         self._places = places
-        # By their byte, as in the kernel: there the first of two names to let go of it frees it for both.
+        # By byte, as in the kernel: the first of two names on a byte to unlock it would free it for both.
         self._holders: dict[int, _Holder] = {}
         self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
         self._inbox = StopRequests(directory / "workers", self._asked)
 
     def open(self) -> None:
-        """Begin to listen to the other processes. Needs the running event loop."""
+        """Start to listen to the other processes. Needs the running event loop."""
         self._inbox.open()
 
     def close(self) -> None:
-        """Let go of every lock; the kernel frees those that are still held."""
+        """Release every lock and stop listening."""
         self._inbox.close()
         fd, self._fd = self._fd, -1
         os.close(fd)
@@ -94,7 +94,7 @@ class FileLocker(Locker):
             holder.ask(name, at)
 
     def _place(self, name: LockName) -> int:
-        """Return which byte is a name's."""
+        """Return the byte of a name."""
         return (int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest()) >> 2) % self._places
 
     def hold(
@@ -109,7 +109,7 @@ class FileLocker(Locker):
         return _Hold(self, self._place(name), stop, timeout_s, _Question(name, at, before_asking))
 
     async def acquire(self, place: int, stop: StopSignal, timeout_s: float, question: _Question) -> None:
-        """Take the lock at ``place``; see ``hold``, which lets go of it, too."""
+        """Take the lock at ``place``; see ``hold``, which also releases it."""
         deadline = asyncio.get_running_loop().time() + timeout_s
         while place in self._holders:
             await self._wait_for_this_process(place, question, deadline)
@@ -122,7 +122,7 @@ class FileLocker(Locker):
             raise
 
     def release(self, place: int) -> None:
-        """Let go of a lock and wake those of this process who wait for it."""
+        """Release a lock and wake the requests of this process that wait for it."""
         try:
             if self._fd >= 0:
                 _unlock(self._fd, place)
@@ -147,7 +147,7 @@ class FileLocker(Locker):
             holder.released.set()
 
     async def _wait_for_this_process(self, place: int, question: _Question, deadline: float) -> None:
-        """Ask the holder, and wait until it lets go or it is time to ask again."""
+        """Ask the holder, and wait until it releases the lock or it is time to ask again."""
         await question.look()
         holder = self._holders.get(place)
         if holder is None:
@@ -178,7 +178,7 @@ class FileLocker(Locker):
 
 
 class _Hold:
-    """A lock as a context; a class, because every request has one and a generator costs twice as much."""
+    """A lock as a context. A class, because every write takes one and a generator costs twice as much."""
 
     __slots__ = ("_arguments", "_locker", "_place")
 
@@ -198,7 +198,7 @@ class _Hold:
 
 
 if hasattr(fcntl, "F_OFD_SETLK"):
-    # Locks of the open file description: not lost when some library opens and closes the same file.
+    # Open file description locks: not lost when another part of the process opens and closes the file.
 
     def _set(fd: int, kind: int, place: int) -> None:
         flock = struct.pack("hhqqi4x", kind, os.SEEK_SET, place, 1, 0)
@@ -214,7 +214,7 @@ if hasattr(fcntl, "F_OFD_SETLK"):
     def _unlock(fd: int, place: int) -> None:
         _set(fd, fcntl.F_UNLCK, place)
 
-else:  # macOS: the process' own locks, so one application for each directory and process
+else:  # macOS: locks of the process, so at most one application per directory in a process
 
     def _try_lock(fd: int, place: int) -> bool:
         try:

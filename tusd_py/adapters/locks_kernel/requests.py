@@ -1,8 +1,8 @@
 """How workers of one data directory ask each other to stop writing to an upload.
 
-Each process has a named pipe in a shared folder; a question is one line, written to the pipes of all the
-others: the lock's name and, behind a space, the offset of the sender that asks, if it has one. Nothing is
-kept and nothing is answered: who waits sees the lock.
+Each process has a named pipe in a shared folder. A request is one line, written to the pipes of all other
+processes: the lock's name and, after a space, the offset of the sender that asks, if it has one. Nothing is
+stored and there is no answer: the sender sees when the lock is free.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _DIGITS: Final = len(str(MAX_LENGTH))
 
 
 class StopRequests:
-    """This process' pipe in ``folder``. ``asked`` gets each upload id and offset, on the event loop."""
+    """The pipe of this process in ``folder``. ``asked`` gets each lock name and offset, on the event loop."""
 
     def __init__(self, folder: Path, asked: Callable[[LockName, int | None], None]) -> None:
         self._folder = folder
         self._path = folder / f"{os.getpid()}-{secrets.token_hex(4)}"
-        # Hidden until it is open: others take a pipe that nobody reads for a dead process'.
+        # Hidden until it is open: others remove a pipe that nobody reads, as that of a dead process.
         self._hidden = folder / f".{self._path.name}"
         self._asked = asked
         self._fd: int | None = None
         self._rest = b""
 
     def open(self) -> None:
-        """Make the pipe and listen."""
+        """Create the pipe and start to listen."""
         self._folder.mkdir(exist_ok=True)
         os.mkfifo(self._hidden, 0o660)
-        # Open for writing as well: with a writer of its own the pipe never reports its end.
+        # Open for writing as well: a pipe with a writer never reports end of file.
         self._fd = os.open(self._hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
         self._hidden.rename(self._path)
         asyncio.get_running_loop().add_reader(self._fd, self._read)
@@ -55,7 +55,7 @@ class StopRequests:
                 path.unlink()
 
     def ask_others(self, name: LockName, at: int | None = None) -> None:
-        """Ask every other process to stop writing to the upload; processes that died are tidied away."""
+        """Ask every other process to stop writing to the upload; remove the pipes of dead processes."""
         line = f"{name}\n".encode() if at is None else f"{name} {at}\n".encode()
         for path in self._folder.iterdir():
             if path != self._path and not path.name.startswith("."):
@@ -73,7 +73,7 @@ class StopRequests:
 
 
 def _parse(line: str) -> tuple[LockName, int | None] | None:
-    """Return the upload's id and the offset; None for what no worker writes."""
+    """Return the lock's name and the offset; None for a line that no worker writes."""
     upload_id, space, at = line.partition(" ")
     if not is_upload_id(upload_id):
         return None
@@ -88,11 +88,11 @@ def _send(path: Path, line: bytes) -> None:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
-        if error.errno == errno.ENXIO:  # nobody reads: its process is dead
+        if error.errno == errno.ENXIO:  # nobody reads it: its process is dead
             path.unlink(missing_ok=True)
         return
     try:
-        # Full: its reader has enough to do, we ask again soon. Broken: it ended just now.
+        # A full pipe: its reader is busy, and we ask again soon. A broken one: its process just ended.
         with suppress(BlockingIOError, BrokenPipeError):
             os.write(fd, line)
     finally:

@@ -1,9 +1,9 @@
-"""Reading uploads back from their exports: what tusd left, and what outlived its catalog.
+"""Reads uploads from their exports: uploads that tusd made, and ours when the catalog is lost.
 
-The size of an upload's file says how many bytes it holds, but for one that is kept as ranges: there the
-file has its full size from the start, and only the catalog knew which bytes came. As ``<id>.info`` its
-export would make it a complete upload of zeros, to tusd and to every program that reads tusd's files, so it
-has another name, which only we know.
+The size of a data file says how many bytes its upload holds, except for an upload kept as ranges: its file
+has the full size from the start, and only the catalog knew which bytes had been received. An export named
+``<id>.info`` would make it a complete upload of zeros for tusd and for every program that reads tusd's
+files. So its export has another name, which only this program reads.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ def ranged_export(directory: str, upload_id: str) -> str:
 
 
 def temporary_export(directory: str, upload_id: str) -> str:
-    """Return the path under which an export is written before it takes the place of the old one."""
+    """Return the path to which an export is written before it replaces the old one."""
     return f"{directory}/.{upload_id}{_TEMPORARY}"
 
 
 def begun_id(name: str) -> str | None:
-    """Return the id of the upload whose temporary export has that file name; None when it is none."""
+    """Return the id of the upload whose temporary export has this file name; None for other names."""
     upload_id = name[1:].removesuffix(_TEMPORARY)
     return upload_id if name == f".{upload_id}{_TEMPORARY}" and is_upload_id(upload_id) else None
 
 
 def exported_id(name: str) -> str | None:
-    """Return the id of the upload whose export has that file name; None when it is no export."""
+    """Return the id of the upload whose export has this file name; None for other names."""
     if name.endswith(".info"):
         upload_id = name.removesuffix(".info")
     elif name.startswith(".") and name.endswith(_RANGED):
@@ -48,10 +48,10 @@ def exported_id(name: str) -> str | None:
 
 
 def adopt_upload(directory: str, upload_id: str) -> Adopted | None:
-    """Return what the directory knows of an upload; None when there is none to be had."""
+    """Return the upload that an export and its data files describe; None when they do not describe one."""
     path, ranged_path = f"{directory}/{upload_id}", ranged_export(directory, upload_id)
     is_ranged = os.path.lexists(ranged_path)
-    # Where there are both, a process died between writing one and removing the other.
+    # With both there, a process died between writing one and removing the other.
     read = _read_info(ranged_path if is_ranged else f"{path}.info", upload_id)
     if read is None:
         return None
@@ -64,7 +64,7 @@ def adopt_upload(directory: str, upload_id: str) -> Adopted | None:
 
 
 def _read_info(path: str, upload_id: str) -> tuple[Info, float] | None:
-    """Return what an export says and when it was written."""
+    """Return what an export says, and when it was written (Unix seconds)."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -80,7 +80,7 @@ def _read_info(path: str, upload_id: str) -> tuple[Info, float] | None:
 
 
 def _data_file(path: str, length: int | None) -> os.stat_result | None:
-    """Return what is known of a data file; None when it cannot be one of ``length`` bytes."""
+    """Return the status of a data file; None unless it is an ordinary file of at most ``length`` bytes."""
     try:
         found = os.stat(path, follow_symlinks=False)
     except OSError:
@@ -91,7 +91,7 @@ def _data_file(path: str, length: int | None) -> os.stat_result | None:
 
 
 def _adopt_ranged(path: str, upload_id: str, info: Info, written_at: float) -> Adopted | None:
-    """Adopt an upload that is kept as ranges, with none received: which ones were, nobody knows."""
+    """Adopt an upload kept as ranges, with none received: the lost catalog alone knew which were."""
     if info.kind is UploadKind.FINAL or info.length is None or _data_file(path, info.length) is None:
         return None
     upload = Upload(
@@ -108,14 +108,14 @@ def _adopt_ranged(path: str, upload_id: str, info: Info, written_at: float) -> A
 
 
 def _adopt_data(path: str, upload_id: str, info: Info) -> Adopted | None:
-    """Adopt an upload with a data file of its own: any of tusd's, and all of ours but finals."""
+    """Adopt an upload that has its own data file: any of tusd's, and any of ours except finals."""
     found = _data_file(path, info.length)
     if found is None:
         return None
     is_complete = found.st_size == info.length
     upload = Upload(
         id=upload_id,
-        # A final that tusd made is one plain file; as such it is complete and takes no PATCH.
+        # A final that tusd made has one file; it is complete and accepts no PATCH.
         kind=info.kind,
         state=UploadState.COMPLETE if is_complete else UploadState.OPEN,
         length=info.length,

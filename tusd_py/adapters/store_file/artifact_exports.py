@@ -1,6 +1,6 @@
-"""What the catalog knows of each artifact, once more as a small file: a lost catalog loses none.
+"""One small JSON file for each artifact, from which a lost catalog is restored.
 
-The file of an artifact has its content as name, but whose it is nobody could tell from that.
+An artifact's data file is named after its sha256, which says nothing about its owner.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 class ArtifactExports:
-    """One file for each artifact in ``folder``, which is made if need be; its name is the artifact's id."""
+    """The exports in ``folder``, each named after its artifact's id; ``write`` creates the folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -27,7 +27,7 @@ class ArtifactExports:
     def write(self, artifact: Artifact) -> None:
         """Write the export of an artifact.
 
-        Where that fails it is said in the log: an artifact is no worse for it while its catalog is there.
+        A failure is only logged: the artifact needs its export only when the catalog is lost.
         """
         fields = {
             "ID": artifact.id,
@@ -39,8 +39,8 @@ class ArtifactExports:
         data, path = json.dumps(fields).encode(), self._folder / artifact.id
         try:
             self._folder.mkdir(exist_ok=True)
-            # No detour over another name, which a crash would leave: a torn one is written again when the
-            # artifact is recovered, and a right one is left alone.
+            # Written in place: a crash would leave a temporary file behind, while an incomplete export is
+            # written again when the artifact is recovered.
             if not path.exists() or path.read_bytes() != data:
                 path.write_bytes(data)
         except OSError:
@@ -49,12 +49,12 @@ class ArtifactExports:
                 path.unlink()
 
     def remove(self, artifact: Artifact) -> None:
-        """Remove the export of an artifact; fine when there is none."""
+        """Remove the export of an artifact, if there is one."""
         with suppress(FileNotFoundError):
             (self._folder / artifact.id).unlink()
 
     def read(self) -> list[Artifact]:
-        """Return all artifacts that have an export."""
+        """Return every artifact that has a valid export."""
         if not self._folder.is_dir():
             return []
         read = (_artifact(path) for path in self._folder.iterdir() if is_upload_id(path.name))
@@ -62,7 +62,7 @@ class ArtifactExports:
 
 
 def _artifact(path: Path) -> Artifact | None:
-    """Read one export; None unless it is one. The digest becomes the name of a file."""
+    """Read one export; None unless it is valid. The digest is checked because it becomes a file's name."""
     try:
         fields: Any = json.loads(path.read_bytes())
         if fields["ID"] != path.name or not _SHA256.fullmatch(fields["SHA256"]):

@@ -1,4 +1,4 @@
-"""What the system says when a call on a file fails, in the words of the port."""
+"""Translates errors of file system calls into the errors of the store's port."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from tusd_py.ports.store import DataFileMissing
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
-#: No space, no quota left, and a file larger than the medium or a limit of the process takes.
+#: No space, quota exceeded, or a file larger than the file system or a limit of the process allows.
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-#: No descriptor left for the process, or for the machine.
+#: No descriptor left in the process, or on the machine.
 _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def translated(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
     """Make a method of a store raise StorageFull, TooManyOpenFiles and DataFileMissing.
 
-    What the system says beside these stays what it is.
+    Any other OSError is raised unchanged.
     """
 
     @wraps(method)

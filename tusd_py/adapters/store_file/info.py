@@ -1,9 +1,8 @@
-"""The ``<id>.info`` file: tusd's JSON description of an upload, both ways.
+"""Reads and writes ``<id>.info``, tusd's JSON description of an upload.
 
-Written for people's scripts and for tusd itself; read only when the catalog does not know an upload.
-The keys are tusd's and so is their order. Three keys are ours: ``User``, without which a lost catalog
-would open everybody's uploads to everybody, ``ConcatHeader``, and ``IsSession`` of a session that is not
-complete.
+It is written for scripts and for tusd itself, and read only when the catalog does not know an upload.
+The keys and their order are tusd's. Three more keys are ours: ``User``, without which everybody could read
+every upload after the catalog was lost, ``ConcatHeader``, and ``IsSession`` for an incomplete session.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from tusd_py.model.upload import (
 )
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-#: Larger files are no descriptions of uploads; reading one must not take the memory away.
+#: A larger file is not a description of an upload, and reading it could use up the memory.
 MAX_INFO_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Info:
-    """What an ``.info`` file says, checked. ``length`` is None while deferred."""
+    """The checked content of an ``.info`` file. ``length`` (bytes) is None while deferred."""
 
     length: int | None
     metadata: dict[str, bytes]
@@ -40,14 +39,14 @@ class Info:
 
 
 def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str, info_path: str) -> bytes:
-    """Write the description of ``upload``; ``chunks`` are those of a final."""
+    """Return the description of ``upload`` as JSON; ``chunks`` are those of a final."""
     partial_ids = [chunk.source_id for chunk in chunks if chunk.source_id is not None]
     fields: dict[str, Any] = {
         "ID": upload.id,
         "Size": upload.length or 0,
         "SizeIsDeferred": upload.length is None,
         "Offset": 0,
-        # tusd keeps text; bytes that are no UTF-8 become U+FFFD there as here.
+        # tusd stores text; bytes that are not UTF-8 become U+FFFD, as in tusd.
         "MetaData": {key: value.decode(errors="replace") for key, value in sorted(upload.metadata.items())},
         "IsPartial": upload.kind is UploadKind.PARTIAL,
         "IsFinal": upload.kind is UploadKind.FINAL,
@@ -64,10 +63,10 @@ def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str
 
 
 def parse_info(data: bytes, *, upload_id: str) -> Info | None:
-    """Read an ``.info`` file that anybody may have written; None unless it is one of ``upload_id``.
+    """Read the content of an ``.info`` file, which is untrusted; None unless it describes ``upload_id``.
 
-    Keys match without regard to case and unknown ones are ignored, as in tusd. The paths in
-    ``Storage`` are not believed: a directory may have been moved, and no file may point elsewhere.
+    The case of keys is ignored, and so are unknown keys, as in tusd. The paths in ``Storage`` are not used:
+    the directory may have been moved, and no file may point elsewhere.
     """
     try:
         loaded = json.loads(data)

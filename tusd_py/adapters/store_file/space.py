@@ -1,4 +1,4 @@
-"""Space for files, and moving what is in it: the system calls behind sessions and artifacts."""
+"""Reserving space, and linking, moving and copying files: the system calls for sessions and artifacts."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Final, cast
 from tusd_py.errors.chunks import NoSpace
 from tusd_py.settings import Preallocate
 
-#: What a file system says that cannot reserve blocks.
+#: Errors of a file system that cannot reserve blocks.
 _UNSUPPORTED: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _NO_COPY: Final = frozenset({errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS})
 _BLOCK: Final = 1 << 20
 
 
 def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
-    """Give a file ``size`` bytes that read as zeros where nothing was written. See DataStore.allocate."""
+    """Make a file ``size`` bytes long; unwritten bytes read as zeros. See DataStore.allocate."""
     if how == "full" or min_free:
         free = os.fstatvfs(fd)
         available = free.f_bavail * free.f_frsize
-        # A file system without blocks at all does not say how much room it has.
+        # A file system that reports no blocks does not say how much space it has.
         if free.f_blocks and size > available - min_free:
             raise NoSpace(required=size + min_free, available=available)
     if size == 0 or how == "none":
@@ -33,9 +33,9 @@ def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
 
 
 def _find_fallocate() -> Callable[[int, int, int, int], int] | None:
-    """Return the system call; None: there is none here.
+    """Return the system call; None where the system has none.
 
-    Not ``os.posix_fallocate``: where the file system cannot reserve, the C library writes to each block.
+    Not ``os.posix_fallocate``: where the file system cannot reserve blocks, the C library writes to each one.
     """
     try:
         fallocate = ctypes.CDLL(None, use_errno=True).fallocate
@@ -49,7 +49,7 @@ _FALLOCATE: Final = _find_fallocate()
 
 
 def _fallocated(fd: int, size: int) -> bool:
-    """Reserve the blocks of a file; False where that cannot be done. Raises OSError."""
+    """Reserve the blocks of a file; False where the system or the file system cannot. Raises OSError."""
     if _FALLOCATE is None:
         return False
     while _FALLOCATE(fd, 0, 0, size) != 0:
@@ -62,15 +62,15 @@ def _fallocated(fd: int, size: int) -> bool:
 
 
 def unlink(path: str) -> None:
-    """Remove a file that may be gone already."""
+    """Remove a file, if it exists."""
     with suppress(FileNotFoundError):
         os.unlink(path)
 
 
 def link(path: str, new_path: str) -> None:
-    """Give a file a second name, in place of what has that; on return it survives a power cut.
+    """Give a file a second name, replacing a file of that name. On return the name survives a power cut.
 
-    Raises OSError: also where the file system has no links.
+    Raises OSError, also where the file system has no hard links.
     """
     unlink(new_path)
     os.link(path, new_path, follow_symlinks=False)
@@ -78,7 +78,7 @@ def link(path: str, new_path: str) -> None:
 
 
 def sync_folder(folder: str) -> None:
-    """Return when the names in a folder would survive a power cut."""
+    """Sync a folder: on return its entries survive a power cut."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(fd)
@@ -87,14 +87,14 @@ def sync_folder(folder: str) -> None:
 
 
 def move(path: str, new_path: str) -> None:
-    """Rename a file; on return the new name survives a power cut, and the old one is gone for good."""
+    """Rename a file. On return the change survives a power cut."""
     os.rename(path, new_path)
     for folder in {os.path.dirname(new_path), os.path.dirname(path)}:
         sync_folder(folder)
 
 
 def copy(source: int, start: int, size: int, target: int) -> None:
-    """Append bytes of a file to another one, by the kernel where it can.
+    """Append ``size`` bytes of one file to another, inside the kernel where it can.
 
     Raises EOFError when the source is shorter.
     """

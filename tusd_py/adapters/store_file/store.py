@@ -1,8 +1,8 @@
 """Uploads as files in one directory, laid out as tusd lays it out.
 
-``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export; that of an upload which is kept
-as ranges and not complete is ``DIR/.<id>.session`` (see ``adopt``). Bytes are always written at an explicit
-place, never appended: what a dead writer left behind cannot shift what follows.
+``DIR/<id>`` holds the bytes and nothing else, ``DIR/<id>.info`` the export. An incomplete upload kept as
+ranges has its export in ``DIR/.<id>.session`` instead (see ``adopt``). Bytes are always written at an
+explicit offset and never appended, so bytes that a dead writer left cannot shift later ones.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ from tusd_py.transfer.pump import FileSink, pump
 
 _T = TypeVar("_T")
 _BLOCK = 1 << 20
-_READ = 256 << 10  # bytes that a reader holds in memory
-_LARGE = 16 << 20  # bytes; smaller bodies are over before it is worth the trouble to write them back early
+_READ = 256 << 10  # bytes of a block that ``read`` yields
+_LARGE = 16 << 20  # bytes; smaller bodies end before early write-back gains anything
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
 class FileStore(DataStore, OpensFiles):
     """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
 
-    With ``writes_back`` large bodies go on to the medium while they arrive: for files that are synced.
-    ``medium`` is what the directory is on.
+    Args:
+        writes_back: Start writing large bodies to disk while they arrive; for files that will be synced.
+        medium: What the directory is on.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class FileStore(DataStore, OpensFiles):
         self._directory = str(directory.resolve())
         self._file_mode = file_mode
         self._writes_back = writes_back
-        # For what may take long: syncing, freeing the blocks of a large file, reading one.
+        # For calls that may take long: syncing, freeing the blocks of a large file, reading one.
         self._threads = ThreadPoolExecutor(max_workers=16, thread_name_prefix="tusd-py-store")
-        # Of its own: where the medium has a long queue these calls wait in it, and nothing else shall.
+        # Separate, because these calls wait when the disk has a long queue, and no other call should.
         self._write_backs = ThreadPoolExecutor(max_workers=2, thread_name_prefix="tusd-py-write-back")
         self._quick = Quick(self._threads, medium)
         self._medium = medium
@@ -103,7 +104,7 @@ class FileStore(DataStore, OpensFiles):
             target, other = other, target
         try:
             os.rename(temporary, target)
-            if upload.prefix is not None:  # it was, or was not, kept as ranges before
+            if upload.prefix is not None:  # the other export may exist from before
                 unlink(other)
         except OSError:
             with suppress(OSError):
@@ -111,7 +112,7 @@ class FileStore(DataStore, OpensFiles):
             raise
 
     def _write_export(self, upload: Upload, chunks: Sequence[UploadChunk], target: str) -> None:
-        """Write the export to the path ``target``; on failure nothing is left there."""
+        """Write the export to the path ``target``; on failure no file is left there."""
         path = self._path(upload.id)
         data = format_info(upload, chunks, data_path=path, info_path=f"{path}.info")
         try:
@@ -229,7 +230,7 @@ class FileStore(DataStore, OpensFiles):
         await self._in_thread(self._remove_export, name)
 
     def _remove_export(self, name: str) -> None:
-        # This order: what is left by a crash in between must not look like a sequential upload.
+        # In this order: what a crash in between leaves must not look like a sequential upload.
         unlink(f"{self._path(name)}.info")
         unlink(ranged_export(self._directory, name))
         unlink(temporary_export(self._directory, name))

@@ -1,7 +1,7 @@
-"""Has the system write a file to its medium while it arrives, so that the sync at its end has little to do.
+"""Starts writing a file to disk while its body is still arriving, so that the sync at the end is short.
 
-Without that an upload of a GiB fills the page cache at the speed of the network, and its client then waits
-for the disk alone; or the system, with too many pages to write, holds up whoever writes next.
+Otherwise an upload of a GiB fills the page cache at the speed of the network, and its client then waits for
+the disk; or the system, with too many dirty pages, blocks whoever writes next.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from contextlib import suppress
 from typing import Final
 
 _GAP_S: Final = 0.05
-#: Nothing arrives: ever longer gaps, up to this one. Thousands of stalled uploads must cost nothing.
+#: While nothing arrives the gap doubles up to this: thousands of stalled uploads must cost next to nothing.
 _LONGEST_GAP_S: Final = 5.0
 _SYNC_FILE_RANGE_WRITE: Final = 2
 
 
 def _find() -> Callable[[int], object] | None:
-    """Return a call that begins to write all of a file, waiting for nothing; None: there is none here."""
+    """Return a function that starts writing a file's dirty pages without waiting; None if there is none."""
     try:
         sync_file_range = ctypes.CDLL(None).sync_file_range
     except (AttributeError, OSError):  # only Linux has it
         return None
     sync_file_range.argtypes = [ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong, ctypes.c_uint]
-    # What fails here fails again in the sync, which is where it is reported.
+    # An error here occurs again in the sync, which reports it.
     return lambda fd: sync_file_range(fd, 0, 0, _SYNC_FILE_RANGE_WRITE)
 
 
@@ -43,9 +43,9 @@ def _begin(fd: int) -> None:
 
 
 class WriteBack:
-    """While entered, what is written to ``fd`` goes on to the medium; afterwards nobody uses ``fd``.
+    """While entered, starts writing to disk what ``fd`` received; does not use ``fd`` after the exit.
 
-    ``executor`` should serve nothing else: with a long queue in front of the medium its calls wait.
+    ``executor`` should do nothing else: its calls wait when the disk has a long queue.
     """
 
     def __init__(self, fd: int, executor: Executor) -> None:
@@ -53,16 +53,16 @@ class WriteBack:
         self._executor = executor
         self._loop = asyncio.get_running_loop()
         self._gap_s = _GAP_S
-        self._written_at = -1  # the file's time of change when it was last looked at, ns
+        self._written_at = -1  # the file's modification time at the last look, ns
         self._timer: asyncio.TimerHandle | None = None
         self._running: Future[None] | None = None
 
     def __enter__(self) -> None:
-        """Begin to look at the file now and then."""
+        """Start to look at the file now and then."""
         self._wait()
 
     def __exit__(self, *_: object) -> None:
-        """Stop. A call that is under way ends some time, on a descriptor of its own."""
+        """Stop. A call that is running ends later, on its own descriptor."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -80,6 +80,6 @@ class WriteBack:
         self._wait()
 
     def _begin(self) -> None:
-        with suppress(OSError):  # out of descriptors: the sync does it all
+        with suppress(OSError):  # out of descriptors: the sync writes everything
             own = os.dup(self._fd)
             self._running = self._executor.submit(_begin, own)
