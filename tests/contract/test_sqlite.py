@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
@@ -15,8 +16,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.uploads import single
+from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
+from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.ports.catalog import CatalogUnusable
 
 pytestmark = pytest.mark.anyio
@@ -104,6 +107,7 @@ _WORKER = """
 import asyncio, sys
 from pathlib import Path
 from tests.contract.uploads import final, partial, pieces, single
+from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 
 async def main(name):
@@ -171,6 +175,7 @@ _FULL = """
 import asyncio, sys
 from pathlib import Path
 from tests.contract.uploads import single
+from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.errors import StorageFull
 
@@ -230,3 +235,24 @@ async def test_a_read_that_fails_is_told_in_the_words_of_the_port(file: Path) ->
             await catalog.get("a" * 32)
     finally:
         await catalog.close()
+
+
+async def test_nothing_is_read_on_the_event_loop_from_a_remote_medium(file: Path) -> None:
+    """Any read may take as long as it likes there, and a connection serves one thread at a time."""
+    catalog = await open_catalog(file, "remote")
+    artifacts = SqliteArtifacts(catalog, ArtifactExports(file.with_name("exports")))
+    threads: list[str] = []
+    catalog.reader.set_trace_callback(lambda _: threads.append(threading.current_thread().name))
+    looks = [
+        catalog.get("a"),
+        catalog.chunks("a"),
+        catalog.is_leftover("a"),
+        artifacts.get("a"),
+        artifacts.has_file("a"),
+        artifacts.pending(),
+        artifacts.pending("a"),
+        artifacts.made_of("a"),
+    ]
+    await asyncio.gather(*looks)
+    assert threads == ["tusd-py-look-up_0"] * len(looks)
+    await catalog.close()

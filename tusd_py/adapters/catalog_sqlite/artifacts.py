@@ -27,7 +27,7 @@ class SqliteArtifacts(ArtifactCatalog):
 
     def __init__(self, catalog: SqliteCatalog, exports: ArtifactExports) -> None:
         self._exports = exports
-        self._reader = catalog.reader
+        self._rows = catalog.rows
         self._writer = catalog.writer
         self._lister = catalog.lister
         self._ballast = catalog.ballast
@@ -41,7 +41,7 @@ class SqliteArtifacts(ArtifactCatalog):
         await self._ballast.with_room(lambda: self._writer.run(job, durable=True))
 
     async def get(self, artifact_id: str) -> Artifact | None:
-        rows = self._reader.execute(f"{_SELECT} WHERE id = ? AND is_ready", (artifact_id,))
+        rows = await self._rows(f"{_SELECT} WHERE id = ? AND is_ready", artifact_id)
         return next(map(_artifact, rows), None)
 
     async def insert_pending(self, artifact: Artifact) -> Artifact:
@@ -55,8 +55,7 @@ class SqliteArtifacts(ArtifactCatalog):
         return await self._writer.run(job, durable=True)
 
     async def has_file(self, sha256: str) -> bool:
-        sql = "SELECT 1 FROM artifacts WHERE sha256 = ? AND is_ready"
-        return self._reader.execute(sql, (sha256,)).fetchone() is not None
+        return bool(await self._rows("SELECT 1 FROM artifacts WHERE sha256 = ? AND is_ready", sha256))
 
     async def set_pending(self, artifact: Artifact) -> None:
         sql = "UPDATE artifacts SET is_ready = 0, upload_id = NULL WHERE id = ?"
@@ -77,15 +76,12 @@ class SqliteArtifacts(ArtifactCatalog):
         await self._ballast.refill_if_short()
 
     async def pending(self, sha256: str | None = None) -> list[Artifact]:
-        if sha256 is None:
-            return [_artifact(row) for row in self._reader.execute(f"{_SELECT} WHERE NOT is_ready")]
-        rows = self._reader.execute(f"{_SELECT} WHERE sha256 = ? AND NOT is_ready", (sha256,))
-        return [_artifact(row) for row in rows]
+        sql = f"{_SELECT} WHERE NOT is_ready AND ifnull(sha256 = ?, 1)"
+        return [_artifact(row) for row in await self._rows(sql, sha256)]
 
     async def made_of(self, upload_id: str) -> str | None:
-        sql = "SELECT artifact_id FROM consumed WHERE upload_id = ?"
-        row = self._reader.execute(sql, (upload_id,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = await self._rows("SELECT artifact_id FROM consumed WHERE upload_id = ?", upload_id)
+        return str(rows[0][0]) if rows else None
 
     async def list_artifacts(
         self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int

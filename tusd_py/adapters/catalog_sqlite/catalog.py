@@ -92,7 +92,8 @@ class SqliteCatalog(Catalog):
     async def set_known(self) -> None:
         await self._writer.run(set_known, durable=True)
 
-    async def _rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+    async def rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
+        """Return the rows of a look-up; the one way in which few rows are read."""
         if self._look_ups is not None:
             return await in_thread(self._look_ups, self._read, sql, parameters)
         return self._read(sql, parameters)
@@ -104,7 +105,7 @@ class SqliteCatalog(Catalog):
         return list(await self._lister.read(lambda each: each.execute_fetchall(sql, parameters)))
 
     async def get(self, upload_id: str) -> Upload | None:
-        rows = await self._rows(_GET, upload_id)
+        rows = await self.rows(_GET, upload_id)
         return upload_of(rows[0]) if rows else None
 
     async def insert(
@@ -134,7 +135,7 @@ class SqliteCatalog(Catalog):
         return await self._writer.run_long(job, durable=durable)
 
     async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        rows = await self._rows(
+        rows = await self.rows(
             f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
             upload_id,
         )
@@ -188,7 +189,7 @@ class SqliteCatalog(Catalog):
         return await self._ballast.with_room(lambda: self._writer.run_long(job, durable=True))
 
     async def is_leftover(self, name: str) -> bool:
-        return bool(await self._rows("SELECT 1 FROM leftovers WHERE name = ?", name))
+        return bool(await self.rows("SELECT 1 FROM leftovers WHERE name = ?", name))
 
     async def add_leftover(self, name: str, *, durable: bool = False) -> None:
         await self._writer.put(_ADD_LEFTOVER, (name,), durable=durable)
