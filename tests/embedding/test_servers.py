@@ -1,5 +1,6 @@
 """Under other servers, as processes: uvicorn's own two protocols, granian and hypercorn."""
 
+import json
 import os
 import socket
 import subprocess
@@ -159,3 +160,23 @@ def test_a_server_whose_host_forgot_the_lifespan_can_be_stopped(name: str, tmp_p
         server.process.wait(5)
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
+
+
+@pytest.fixture(params=SERVERS)
+def describing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
+    yield from start(request.param, "tests.embedding.hosts:describing", tmp_path)
+
+
+def test_a_request_is_described_as_the_client_sent_it(describing: Process) -> None:
+    """9.4: method, target, address and headers, whatever server took it; what is secret stays here."""
+    secret = {"Authorization": "Bearer x", "Cookie": "a=b", "X-Who": "me"}
+    with Wire(("127.0.0.1", describing.port)) as wire:
+        wire.request("POST", "/api/fil%65s/?a=%C3%A4&b", {"Upload-Length": "0", **secret})
+        reply = wire.reply()
+        address = wire.socket.getsockname()
+    assert reply is not None
+    described = json.loads(reply.headers["x-described"])
+    assert (described["method"], described["uri"]) == ("POST", "/api/fil%65s/?a=%C3%A4&b")
+    assert described["remote_address"] == "127.0.0.1:{1}".format(*address)
+    assert (described["headers"]["upload-length"], described["headers"]["x-who"]) == (["0"], ["me"])
+    assert not {"authorization", "cookie"} & described["headers"].keys()

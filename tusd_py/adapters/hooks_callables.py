@@ -9,7 +9,7 @@ from typing import Any
 import anyio.to_thread
 
 from tusd_py.model.upload import Upload
-from tusd_py.ports.hooks import HookReply, Hooks
+from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.settings import Callback, Config
 
 
@@ -29,23 +29,27 @@ class CallableHooks(Hooks):
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    async def creating(self, upload: Upload, request: Any) -> Mapping[str, bytes] | None:
+    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Mapping[str, bytes] | None:
         """See Hooks. Text values that the callable returns are encoded as UTF-8."""
         if self._config.on_upload_create is None:
             return None
-        metadata = await call(self._config.on_upload_create, request, upload)
+        metadata = await call(self._config.on_upload_create, _original(request), upload)
         if metadata is None:
             return None
         return {key: value.encode() if isinstance(value, str) else value for key, value in metadata.items()}
 
-    async def finishing(self, upload: Upload, request: Any) -> HookReply | None:
+    async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """See Hooks."""
         if self._config.on_upload_finish is None:
             return None
-        reply = await call(self._config.on_upload_finish, request, upload)
+        reply = await call(self._config.on_upload_finish, _original(request), upload)
         return reply if isinstance(reply, HookReply) else None
 
-    async def terminating(self, upload: Upload, request: Any) -> None:
+    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> None:
         """See Hooks."""
         if self._config.on_upload_terminate is not None:
-            await call(self._config.on_upload_terminate, request, upload)
+            await call(self._config.on_upload_terminate, _original(request), upload)
+
+
+def _original(request: IncomingRequest | None) -> Any:
+    return None if request is None else request.original

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+from tusd_py.model.requests import RequestInfo
 from tusd_py.model.upload import Upload
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
@@ -30,22 +31,35 @@ class HookReply:
                 raise ValueError(f"{name!a} with {value!a} is no header that a hook may set")
 
 
+class IncomingRequest(Protocol):
+    """The request that makes something happen, as its front has it."""
+
+    @property
+    def original(self) -> Any:
+        """The web framework's own, Starlette's: only for functions of the application that embeds us."""
+
+    def describe(self, *, named: Collection[str] = ()) -> RequestInfo:
+        """Return what can be kept and told to other processes; made only when somebody asks for it.
+
+        Headers that would give away the client's rights are left out unless they are ``named`` (lower case).
+        """
+
+
 class Hooks(Protocol):
     """Told before things happen. An UploadError that a method raises refuses them.
 
-    ``request`` is whatever the front gave the service: for HTTP the Starlette request. It is None when
-    no request is at hand, as when an upload is finished after a crash.
+    ``request`` is None when none is at hand, as when an upload is finished after a crash.
     """
 
-    async def creating(self, upload: Upload, request: Any) -> Mapping[str, bytes] | None:
+    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Mapping[str, bytes] | None:
         """An upload is about to be made. May return metadata to use instead of the client's."""
 
-    async def finishing(self, upload: Upload, request: Any) -> HookReply | None:
+    async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """All bytes of an upload are there and durable as configured.
 
         The upload counts as complete when this returns. If it raises, or the process dies in it, it is
         called again when a client next looks at the upload, or the program starts: at least once, never lost.
         """
 
-    async def terminating(self, upload: Upload, request: Any) -> None:
+    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> None:
         """A client is about to delete an upload."""

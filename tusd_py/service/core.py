@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from tusd_py import observe
 from tusd_py.errors import UploadError, UploadExpired, UploadNotFound
@@ -16,7 +15,7 @@ from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.hooks import HookReply, Hooks
+from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataFileMissing, DataStore
@@ -25,10 +24,10 @@ from tusd_py.settings import Config
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks. ``request`` is opaque here and only handed to hooks."""
+    """Who asks, and by which request; None: by none, as the sweep does."""
 
     user: str | None = None
-    request: Any = None
+    request: IncomingRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,9 @@ class Core:
             raise UploadNotFound
         return upload.offset(stored)
 
-    async def finish(self, upload: Upload, request: Any) -> tuple[Upload, HookReply | None]:
+    async def finish(
+        self, upload: Upload, request: IncomingRequest | None
+    ) -> tuple[Upload, HookReply | None]:
         """Complete an upload whose bytes are all there; the caller holds its lock.
 
         The hook comes first and the record last, so that a crash repeats the hook and never loses it.
@@ -167,7 +168,9 @@ class Core:
             await self.ranges.reopen(upload_id)
             raise
 
-    async def _finish(self, upload: Upload, request: Any) -> tuple[Upload, HookReply | None]:
+    async def _finish(
+        self, upload: Upload, request: IncomingRequest | None
+    ) -> tuple[Upload, HookReply | None]:
         now = self.clock()
         is_durable = self.config.durability != "none"
         if upload.kind is not UploadKind.FINAL and is_durable:
@@ -199,7 +202,7 @@ class Core:
             # It is complete all the same; only a lost catalog would make its sender start again.
             observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 
-    async def finish_if_full(self, upload_id: str, request: Any = None) -> Upload | None:
+    async def finish_if_full(self, upload_id: str, request: IncomingRequest | None = None) -> Upload | None:
         """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.
 
         Returns:
@@ -213,7 +216,7 @@ class Core:
         ):
             return await self.finish_held_if_full(upload_id, request)
 
-    async def finish_held_if_full(self, upload_id: str, request: Any) -> Upload | None:
+    async def finish_held_if_full(self, upload_id: str, request: IncomingRequest | None) -> Upload | None:
         """Do as ``finish_if_full``; the caller has the upload's lock."""
         upload = await self.catalog.get(upload_id)
         if upload is not None and await self.is_full(upload):

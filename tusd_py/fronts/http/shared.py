@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
@@ -24,6 +25,7 @@ from tusd_py.errors import (
     UploadRefused,
 )
 from tusd_py.fronts.tus.grammar import VERSION, HeaderFields
+from tusd_py.model.requests import RequestInfo
 from tusd_py.service.core import Caller
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+", re.ASCII)
@@ -88,9 +90,35 @@ def _forwarded(request: Request, scheme: str, host: str) -> tuple[str, str]:
     return scheme, host
 
 
+class HttpRequest:
+    """See IncomingRequest."""
+
+    __slots__ = ("original",)
+
+    def __init__(self, original: Request) -> None:
+        self.original = original
+
+    def describe(self, *, named: Collection[str] = ()) -> RequestInfo:
+        """See IncomingRequest."""
+        scope = self.original.scope
+        path = scope.get("raw_path") or quote(scope["path"]).encode()
+        target = path + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        lines = ((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"])
+        return RequestInfo.of(
+            scope["method"], target.decode("latin-1"), _address(scope.get("client")), lines, named=named
+        )
+
+
+def _address(client: tuple[str, int | None] | None) -> str:
+    if not client or client[1] is None:
+        return ""
+    host, port = client
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def caller_of(request: Request) -> Caller:
     """Return the caller, with the user that an authentication middleware found, if any."""
-    return Caller(user=_user_name(request.scope.get("user")), request=request)
+    return Caller(user=_user_name(request.scope.get("user")), request=HttpRequest(request))
 
 
 def _user_name(user: Any) -> str | None:
