@@ -1,11 +1,11 @@
-"""Command lines in the manner of Go's ``flag`` package, for any list of flags.
+"""Parses command lines as Go's ``flag`` package does, for any list of flags.
 
-The command promises to take the place of a Go program, so scripts, unit files and
-container arguments written for that one must mean the same here:
+The command replaces a Go program, so scripts, unit files and container arguments written
+for that program must mean the same here:
 
 * ``-x v``, ``--x v``, ``-x=v`` and ``--x=v`` are equal, and the last of several wins;
 * a boolean takes its value only after ``=``, since ``-x false`` would be a flag and a word;
-* flags end at ``--`` or at the first word that is no flag, and the rest is handed back.
+* flags end at ``--`` or at the first word that is not a flag; the rest is returned.
 
 The one addition is the duration unit ``d`` (24 hours).
 """
@@ -35,7 +35,7 @@ _BOOLS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
 _WIDTH: Final = 100
-# Names of flags inside a text stay whole, or a search would miss them.
+# Names of flags are not broken at their hyphens, so that a search finds them.
 _HELP: Final = textwrap.TextWrapper(
     _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6, break_on_hyphens=False
 )
@@ -54,7 +54,7 @@ _UNITS_NS: Final[Mapping[str, int]] = {
     "ns": 1,
     "us": 10**3,
     "\u00b5s": 10**3,  # micro sign
-    "\u03bcs": 10**3,  # Greek mu; keyboards and editors produce either
+    "\u03bcs": 10**3,  # Greek mu; keyboards and editors produce both
     "ms": 10**6,
     "s": _NS_PER_S,
     "m": 60 * _NS_PER_S,
@@ -62,27 +62,27 @@ _UNITS_NS: Final[Mapping[str, int]] = {
     "d": 86400 * _NS_PER_S,
 }
 _PIECE: Final = re.compile(r"(?=\.?[0-9])([0-9]*)(?:\.([0-9]*))?(" + "|".join(_UNITS_NS) + ")")
-#: More digits than any duration needs; a bound so that absurd input stays cheap.
+#: Longer than any real duration; bounds the cost of absurd input.
 _DURATION_CHARS: Final = 64
 
 
 class FlagError(Exception):
-    """The command line cannot be understood; the message is one printable line for the user."""
+    """The command line is invalid; the message is one printable line for the user."""
 
 
 class HelpRequested(Exception):
-    """``-h`` or ``-help`` was given: print ``usage`` and leave with success."""
+    """``-h`` or ``-help`` was given: print ``usage`` and exit with status 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag the program knows.
+    """A flag that the program knows.
 
-    ``default`` has the type that ``kind`` says: ``str``, ``int`` (64 bits), ``bool``, or
-    for a duration ``float`` seconds. ``group`` is the heading under which ``usage`` shows it.
+    ``default`` has the type of its ``kind``: ``str``, ``int`` (64 bits), ``bool``, or for a
+    duration ``float`` seconds. ``group`` is the heading under which ``usage`` shows it.
 
     Raises:
-        ValueError: A name of other than 1 to 64 of a-z, 0-9 and "-", or a default of another type.
+        ValueError: The name is not 1 to 64 of a-z, 0-9 and "-", or the default has another type.
     """
 
     name: str
@@ -101,12 +101,12 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class CommandLine:
-    """What a command line said.
+    """A parsed command line.
 
-    ``values`` has every known flag, by name and without dashes; ``given`` names those that
-    were set on the command line, to tell a default from the same value given on purpose.
-    ``leftover`` are the words after the flags. A caller without positional words must refuse
-    them: every flag after a stray word is among them, unread.
+    ``values`` has every known flag, by name without dashes. ``given`` has the names of those
+    that were on the command line. ``leftover`` are the words after the flags. A program
+    without positional arguments must refuse them: every flag after a stray word is among
+    them, unread.
     """
 
     values: Mapping[str, Value]
@@ -114,7 +114,7 @@ class CommandLine:
     leftover: tuple[str, ...]
 
     def get(self, name: str, kind: type[_T]) -> _T:
-        """Return a value as its type; ``KeyError``: no such flag, ``TypeError``: another type."""
+        """Return the value of a flag. Raises KeyError for an unknown flag, TypeError for another type."""
         value = self.values[name]
         if type(value) is not kind:
             raise TypeError(f"flag -{name} is a {type(value).__name__}, not a {kind.__name__}")
@@ -122,10 +122,10 @@ class CommandLine:
 
 
 def parse(flags: Sequence[Flag], argv: Sequence[str]) -> CommandLine:
-    """Read ``argv`` (without the program's name).
+    """Parse ``argv`` (without the program's name).
 
     Raises:
-        FlagError: An unknown flag, a missing value, or a value its kind does not allow.
+        FlagError: An unknown flag, a missing value, or a value that the flag's kind does not allow.
         HelpRequested: ``-h`` or ``-help`` came before any error.
         ValueError: Two of ``flags`` have the same name.
     """
@@ -156,7 +156,7 @@ def parse(flags: Sequence[Flag], argv: Sequence[str]) -> CommandLine:
 
 
 def _split(word: str) -> tuple[str, str | None]:
-    """Take ``-name``, ``--name`` or either with ``=value`` apart."""
+    """Split ``-name``, ``--name``, ``-name=value`` or ``--name=value`` into name and value."""
     body = word[2:] if word.startswith("--") else word[1:]
     if body[0] in "-=":
         raise FlagError(f"{_quoted(word)} is not a flag, expected -name or -name=value")
@@ -195,7 +195,7 @@ def read(flag: Flag, text: str) -> Value:
 
 
 def parse_int(text: str) -> int:
-    """Read a whole number of 64 bits as Go writes it in source text.
+    """Read a 64-bit integer in the syntax of Go source code.
 
     ``0x``, ``0o`` or a plain ``0``, and ``0b`` set the base; single underscores may stand
     between digits and after the prefix. So ``010`` is eight.
@@ -208,7 +208,7 @@ def parse_int(text: str) -> int:
         raise ValueError(f"{_quoted(text)} is not {_EXPECTED['int']}")
     digits, base = next((d, b) for d, b in zip(found.groups()[1:], _BASES, strict=True) if d is not None)
     digits = digits.replace("_", "").lstrip("0") or "0"
-    # int() itself refuses thousands of digits, with an error about something else.
+    # int() refuses thousands of digits with a message that would not help the user.
     number = int(found[1] + digits, base) if len(digits) <= 64 else _HIGHEST + 1
     if not _LOWEST <= number <= _HIGHEST:
         raise ValueError(f"{_quoted(text)} is out of range, expected at most 64 bits")
@@ -219,10 +219,10 @@ def parse_duration(text: str) -> float:
     """Read a duration such as ``300ms``, ``-1.5h`` or ``1h30m`` and return seconds.
 
     The units are ns, us (or the micro sign), ms, s, m, h and d, in any order and repeatedly.
-    A fraction is cut off below the nanosecond. A bare ``0`` needs no unit.
+    Fractions of a nanosecond are cut off. ``0`` needs no unit.
 
     Raises:
-        ValueError: No unit, an unknown one, no number, over 64 characters, or outside
+        ValueError: No unit, an unknown one, no number, more than 64 characters, or not within
             2**63 nanoseconds (292 years).
     """
     sign = -1 if text.startswith("-") else 1
@@ -249,7 +249,7 @@ def format_duration(seconds: float) -> str:
 
     Rounds to the nanosecond; days are written as hours, which every reader knows.
     """
-    # A float product could be off by one nanosecond, a fraction is exact.
+    # A product of floats could be off by a nanosecond; a fraction is exact.
     left = round(Fraction(abs(seconds)) * _NS_PER_S)
     sign = "-" if seconds < 0 and left else ""
     if left < _NS_PER_S:
@@ -292,7 +292,7 @@ def _shown(flag: Flag) -> str:
 
 
 def _quoted(text: str, limit: int | None = 60) -> str:
-    """Quote a user's text so that it stays one printable line of bearable length."""
+    """Quote a user's text as one printable line, cut after ``limit`` characters."""
     cut = text if limit is None or len(text) <= limit else text[:limit] + "..."
     plain = cut.replace("\\", "\\\\").replace('"', '\\"')
     return '"' + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in plain) + '"'

@@ -1,4 +1,4 @@
-"""The command ``tusd-py``: serve uploads, or sweep a directory."""
+"""The command ``tusd-py``: serves uploads, or sweeps a directory."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _USAGE: Final = """\
 Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on port 8080 under /files/
        tusd-py sweep [-dry-run] [flags]   remove what has expired, then end
 """
-#: Why a directory cannot be used.
+#: Errors that mean that a directory cannot be used.
 _UNUSABLE: Final = (OSError, CatalogUnusable, ValueError, UploadError)
 
 
 class _Failure(Exception):
-    """The command cannot do what was asked: one line for the user, and an exit status."""
+    """The command failed: one line for the user, and an exit status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class _Failure(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; return its exit status: 0 well, 1 cannot be done, 2 wrong use."""
+    """Run the command; return its exit status: 0 success, 1 failure, 2 wrong usage."""
     words = list(sys.argv[1:] if argv is None else argv)
     commands = {"serve": _serve, "sweep": _sweep}
     command = commands[words.pop(0)] if words and words[0] in commands else _serve
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(known: Sequence[flags.Flag], words: Sequence[str]) -> flags.CommandLine | None:
-    """Read the command line; None when help was asked for, and given."""
+    """Parse the command line; None after help was asked for and printed."""
     try:
         line = with_environment(flags.parse(known, words), known, os.environ)
     except flags.HelpRequested:
@@ -94,7 +94,7 @@ def _serve(words: Sequence[str]) -> int:
         _announce(config, url)
 
     def make_app() -> UploadApp:
-        # What is loaded by now stays; requests leave next to no cycles, so look for them less often.
+        # What is loaded now stays loaded, and requests create few cycles: collect less often.
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
@@ -111,7 +111,7 @@ def _serve(words: Sequence[str]) -> int:
 
 
 def _check_directory(config: Config) -> None:
-    """Open and close the state once, so that a directory that cannot be used is said before we listen."""
+    """Open and close the directory once, so that an unusable one is reported before the server listens."""
 
     async def check() -> None:
         await (await open_backends(config)).close()
@@ -123,7 +123,7 @@ def _check_directory(config: Config) -> None:
 
 
 def _announce(config: Config, url: str) -> None:
-    """Say where uploads go. tusd's own test-suite and many scripts wait for the last line."""
+    """Print where uploads go. tusd's own test suite and many scripts wait for the last line."""
     limit = "unlimited" if config.max_size is None else f"{config.max_size} bytes"
     print(f"Using {config.upload_dir.resolve()} as directory storage.")
     print(f"Using {limit} as maximum size.")

@@ -1,4 +1,4 @@
-"""The command's flags and environment variables, as the settings declare them, and back to settings."""
+"""Flags and environment variables from the declared settings, and settings from their values."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tusd_py.settings import Config, Declared, declared, setting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSettings:
-    """What concerns the command alone."""
+    """Settings of the command alone."""
 
     log_format: Literal["text", "json"] = setting(
         "text", flag="log-format", group="Logging", help="text or json", doc="`text` or `json`, on stderr"
     )
-    version: bool = setting(False, flag="version", group="Logging", help="Print the version and end")
+    version: bool = setting(False, flag="version", group="Logging", help="Print the version and exit")
 
 
 SETTINGS: Final = (*declared(ServerSettings), *declared(Config), *declared(CommandSettings))
@@ -55,15 +55,15 @@ SWEEP_FLAGS: Final = (
 
 
 def variable(flag: str) -> str:
-    """Return the environment variable that stands for a flag."""
+    """Return the name of the environment variable that sets a flag."""
     return f"TUSD_PY_{flag.upper().replace('-', '_')}"
 
 
 def with_environment(line: CommandLine, known: Sequence[Flag], environment: Mapping[str, str]) -> CommandLine:
-    """Return what a command line says, and for flags that it does not give what the environment says.
+    """Return a command line in which the environment sets the flags that the command line does not.
 
     Raises:
-        FlagError: A variable's value is none that its flag may have.
+        FlagError: A variable has a value that its flag does not allow.
     """
     values = dict(line.values)
     for flag in known:
@@ -78,7 +78,7 @@ def with_environment(line: CommandLine, known: Sequence[Flag], environment: Mapp
 
 
 def _value(each: Declared, value: Value) -> Any:
-    """Return a flag's value as the field has it. Raises ValueError, in words for the user."""
+    """Return the value of the field that a flag sets. Raises ValueError with a message for the user."""
     if each.setting.is_octal:
         return _octal(str(value))
     if each.type is Path:
@@ -107,12 +107,12 @@ def _fields(settings: type[Any], line: CommandLine) -> dict[str, Any]:
 
 
 def config_of(line: CommandLine) -> Config:
-    """Return the application's settings. Raises ValueError, in words for the user."""
+    """Return the application's settings. Raises ValueError with a message for the user."""
     return Config(**_fields(Config, line))
 
 
 def server_settings_of(line: CommandLine, on_listening: Callable[[str], None]) -> ServerSettings:
-    """Return the server's settings. Raises ValueError, in words for the user."""
+    """Return the server's settings. Raises ValueError with a message for the user."""
     return ServerSettings(
         **_fields(ServerSettings, line),
         error_headers=[(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")],
@@ -121,7 +121,7 @@ def server_settings_of(line: CommandLine, on_listening: Callable[[str], None]) -
 
 
 def log_format(line: CommandLine) -> Literal["text", "json"]:
-    """Return the form of the log; as in tusd, any other word means text."""
+    """Return the format of the log; as in tusd, any word but json means text."""
     return "json" if line.get("log-format", str) == "json" else "text"
 
 

@@ -1,4 +1,4 @@
-"""What the server can be told, checked once."""
+"""Settings of the HTTP server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tusd_py.settings import setting
 
 @dataclass(slots=True)
 class Counters:
-    """Numbers for metrics; changed on the event loop, readable at any time. Each worker has its own."""
+    """Counts for metrics; changed on the event loop, readable at any time. Each worker has its own."""
 
     connections: int = 0  # open now
     requests: int = 0  # handed to the application since the start
@@ -21,10 +21,10 @@ class Counters:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """Where to listen and how patient to be.
+    """Where to listen, limits and time-outs; checked when it is made.
 
     Raises:
-        ValueError: A value makes no sense; the message names it.
+        ValueError: A value is not allowed; the message names the setting.
     """
 
     host: str = setting(
@@ -63,7 +63,7 @@ class ServerSettings:
         doc="largest header section of a request in bytes; more is refused with 431",
     )
     network_timeout_s: float = setting(
-        60.0,  # twice this to take a response
+        60.0,  # a client has twice this to read a response
         flag="network-timeout",
         group="Time-outs",
         help="Longest silence of a client: for headers, within a body, between requests",
@@ -74,14 +74,14 @@ class ServerSettings:
         flag="shutdown-timeout",
         group="Time-outs",
         help="Time for running requests after SIGTERM or SIGINT",
-        doc="time for running requests after SIGTERM or SIGINT; a second signal ends at once. SIGHUP is ignored",
+        doc="time for running requests after SIGTERM or SIGINT; a second signal ends them at once. SIGHUP is ignored",
     )
     access_log: bool = setting(
         False,  # one line for each response to the logger "tusd_py.access"
         flag="verbose",
         group="Logging",
         help="Log every request",
-        doc="log every request, too",
+        doc="log every request",
     )
     tls_cert: str | None = None  # PEM file with the certificate chain
     tls_key: str | None = None  # PEM file with the key; None: it is in tls_cert

@@ -1,4 +1,4 @@
-"""Every setting of the application, checked once. The server's own (host, port ...) are in ``http1``."""
+"""Every setting of the application. Those of the server itself (host, port ...) are in ``http1``."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Callback = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """Settings of one upload application. Names end in their unit where they have one.
+    """Settings of one upload application, checked when it is made. Names end in their unit: ``_s``, ``_bytes``.
 
     Raises:
-        ValueError: A value makes no sense; the message names it.
+        ValueError: A value is not allowed; the message names the setting.
     """
 
     base_path: str = setting(
         "/files/",
         flag="base-path",
         group="Protocol",
-        help="URL path that makes uploads",
-        doc="URL path that makes uploads, relative to where the application is mounted",
+        help="URL path at which uploads are created",
+        doc="URL path at which uploads are created, relative to where the application is mounted",
     )
     behind_proxy: bool = setting(
         False,
@@ -45,7 +45,7 @@ class Config:
         flag="max-size",
         group="Protocol",
         help="Largest upload in bytes; 0 = unlimited",
-        doc="largest upload in bytes; 0: unlimited. Holds for deferred lengths, chunked bodies and finals, too",
+        doc="largest upload in bytes; 0: unlimited. Applies to deferred lengths, chunked bodies and finals, too",
     )
     max_metadata_bytes: int = setting(
         8192,
@@ -76,8 +76,8 @@ class Config:
         flag="api-prefix",
         group="Parallel chunks",
         help="URL path above uploads/ and artifacts/",
-        doc="URL path above `uploads/` and `artifacts/` of the [parallel chunk API](parallel-chunks.md); where "
-        "`-base-path` lies within one of these, that one is tus'",
+        doc="URL path above `uploads/` and `artifacts/` of the [parallel chunk API](parallel-chunks.md). If "
+        "`-base-path` is one of the two or below it, the API does not offer that one",
     )
     disable_api: bool = setting(
         False, flag="disable-api", group="Parallel chunks", help="Offer no parallel chunk API"
@@ -86,9 +86,9 @@ class Config:
         False,
         flag="list-anonymous",
         group="Parallel chunks",
-        help="Let lists show everybody what was made without a user",
-        doc="let lists show everybody the uploads and artifacts that were made without a user. Without it only "
-        "logged-in users have lists, of what is theirs: what was made without a user is protected by its id alone",
+        help="Show uploads and artifacts made without a user in everybody's lists",
+        doc="show uploads and artifacts that were made without a user in everybody's lists. Without it only "
+        "logged-in users get lists, of their own: what was made without a user is protected by its id alone",
     )
     max_chunks: int = setting(
         10_000, flag="max-chunks", group="Parallel chunks", help="Most chunks of one upload"
@@ -104,64 +104,65 @@ class Config:
         8 << 20,
         flag="advised-chunk-size",
         group="Parallel chunks",
-        help="Size of chunks that clients are told to use",
-        doc="what clients are told to use, in bytes; a hint only",
+        help="Chunk size in bytes that clients are advised to use",
+        doc="chunk size in bytes that clients are advised to use; not enforced",
     )
     preallocate: Preallocate = setting(
         "full",
         flag="preallocate",
         group="Parallel chunks",
-        help="Files of sessions: full (all blocks), sparse (only the size), none",
-        doc="how the file of a session is made. `full`: all its blocks are reserved, else 507 (`sparse` where the "
-        "file system cannot). `sparse`: its size only. `none`: empty",
+        help="Space reserved for a session: full (all blocks), sparse (only the size), none",
+        doc="what is reserved when a session is created. `full`: all blocks of its file, else 507 (as `sparse` if "
+        "the file system cannot reserve). `sparse`: the file's size without blocks. `none`: nothing",
     )
     min_free_bytes: int = setting(
         0,
         flag="min-free-bytes",
         group="Parallel chunks",
-        help="Refuse sessions that would leave less free",
+        help="Refuse sessions that would leave fewer bytes free on the disk",
     )
     content_range_total: Literal["strict", "ignore"] = setting(
         "strict",
         flag="content-range-total",
         group="Parallel chunks",
         help="Total in Content-Range: strict (must be the upload's size) or ignore",
-        doc="the total in `Content-Range` must be the upload's size; `ignore`: may be anything",
+        doc="`strict`: the total in `Content-Range` must be the upload's size. `ignore`: it may be any number",
     )
     on_chunk_conflict: Literal["reject", "replace"] = setting(
         "reject",
         flag="on-chunk-conflict",
         group="Parallel chunks",
-        help="Other bytes for a received range: reject or replace",
-        doc="other bytes for a range that was received: refused with 409; `replace`: taken instead",
+        help="A chunk that differs from bytes already received: reject or replace",
+        doc="a chunk that differs from bytes already received: `reject` refuses it with 409, `replace` stores it "
+        "instead",
     )
     commit_sync_bytes: int = setting(
         2 << 30,
         flag="commit-sync-bytes",
         group="Parallel chunks",
-        help="Commit larger uploads in the background",
-        doc="larger uploads are committed in the background, and the answer is 202",
+        help="Commit uploads of more bytes in the background",
+        doc="uploads of more bytes are committed in the background, and the answer is 202",
     )
     commit_creates_artifact: bool = setting(
         False,
         flag="commit-creates-artifact",
         group="Parallel chunks",
-        help="Make the artifact with the commit",
-        doc="a commit makes the artifact as well",
+        help="Create the artifact with the commit",
+        doc="a commit creates the artifact as well",
     )
     duplicate_artifact: Literal["return", "reject"] = setting(
         "return",
         flag="duplicate-artifact",
         group="Parallel chunks",
-        help="Content that is there: return or reject",
-        doc="content that is there: answer with that artifact; `reject`: 409",
+        help="An artifact whose content exists already: return or reject",
+        doc="an artifact whose content exists already: `return` answers with the existing one, `reject` with 409",
     )
     chunk_idle_timeout_s: float = setting(
         60.0,
         flag="chunk-idle-timeout",
         group="Parallel chunks",
-        help="Give a chunk up when no byte arrives for so long; 0 = never",
-        doc="a chunk of which no byte arrives for so long is given up with 408; 0: never",
+        help="End a chunk when no byte arrives for this long; 0 = never",
+        doc="a chunk is ended with 408 when no byte of it arrives for this long; 0: never",
     )
     pulp_compat: bool = setting(
         False,
@@ -169,7 +170,7 @@ class Config:
         group="Parallel chunks",
         help="Pulp's names, tasks and rules for chunks",
         doc="Pulp's upload flow: sets `-content-range-total ignore`, `-on-chunk-conflict replace` and "
-        "`-commit-creates-artifact`, adds `pulp_href` and its like, and has commits answer with 202 and a task",
+        "`-commit-creates-artifact`, adds `pulp_href` and similar fields, and commits answer with 202 and a task",
     )
 
     disable_cors: bool = setting(
@@ -184,7 +185,7 @@ class Config:
         flag="cors-allow-origin",
         group="CORS",
         help="Regular expression that the whole Origin must match",
-        doc="regular expression that the **whole** `Origin` must match; others get 403. (tusd searches for it "
+        doc="regular expression that the **whole** `Origin` must match; others get 403. (In tusd it may match "
         "anywhere)",
     )
     cors_allow_credentials: bool = setting(
@@ -194,29 +195,29 @@ class Config:
         "",
         flag="cors-allow-methods",
         group="CORS",
-        help="Comma list of further methods to allow",
-        doc="comma list, added to the built-in one",
+        help="More methods to allow, separated by commas",
+        doc="more methods to allow, separated by commas",
     )
     cors_allow_headers: str = setting(
         "",
         flag="cors-allow-headers",
         group="CORS",
-        help="Comma list of further request headers to allow",
-        doc="comma list of request headers, added to the built-in one",
+        help="More request headers to allow, separated by commas",
+        doc="more request headers to allow, separated by commas",
     )
     cors_max_age_s: int = setting(
         86400,
         flag="cors-max-age",
         group="CORS",
-        help="Seconds for which browsers may remember the answer",
-        doc="seconds for which browsers may remember a preflight",
+        help="Seconds for which browsers may cache a preflight",
+        doc="seconds for which browsers may cache a preflight",
     )
     cors_expose_headers: str = setting(
         "",
         flag="cors-expose-headers",
         group="CORS",
-        help="Comma list of further headers to expose",
-        doc="comma list of response headers, added to the built-in one",
+        help="More response headers to expose, separated by commas",
+        doc="more response headers to expose, separated by commas",
     )
 
     upload_dir: Path = setting(
@@ -246,34 +247,35 @@ class Config:
         flag="durability",
         group="File storage",
         help="What survives a power cut: finish (complete uploads), patch (every answered request), none",
-        doc="what survives a power cut. `finish`: an upload that a client was told is complete (so each chunk of "
-        "an upload that tus began is synced; a session is read again at its commit). `patch`: every answered "
-        "request. `none`: what the system happens to have written. All three survive the death of the process",
+        doc="what survives a power cut. `finish`: every upload of which a client was told that it is complete. (Each "
+        "chunk of an upload that tus created is therefore synced; a session is read again at its commit.) `patch`: "
+        "every request that was answered with success. `none`: what the system happens to have written. With all "
+        "three, the death of the process loses nothing",
     )
 
     medium: Literal["auto", "memory", "local", "remote"] = setting(
         "auto",
         flag="medium",
         group="File storage",
-        help="What the directory is on: memory, local (a disk) or remote (a network, FUSE); auto finds out",
-        doc="what the directory is on, which decides where calls are made that may wait for it. `memory`: on the "
-        "event loop. `local`, a disk: short ones on the event loop as long as it is quick, syncs in threads. "
-        "`remote`, a network or FUSE: all in threads, so that one that stalls holds nobody else up. `auto`: as the "
-        "type of its file system says",
+        help="What the directory is on: memory, local (a disk) or remote (a network, FUSE); auto detects it",
+        doc="what the directory is on. It decides in which thread the server makes calls that may block. `memory`: "
+        "on the event loop. `local`, a disk: short calls on the event loop while the disk is fast, syncs in "
+        "threads. `remote`, a network or FUSE: all in threads, so that one that stalls blocks no other request. "
+        "`auto`: by the type of the file system",
     )
 
     expire_after_s: float = setting(
         7 * 86400.0,
         flag="expire-after",
         group="Expiry",
-        help="Life of an unfinished upload; 0 = for ever",
+        help="How long after its last bytes an unfinished upload expires; 0 = never",
         doc="an unfinished upload expires this long after its last bytes; 0: never",
     )
     expire_complete_after_s: float = setting(
         0.0,
         flag="expire-complete-after",
         group="Expiry",
-        help="Life of a complete upload after its completion; 0 = for ever",
+        help="How long after its completion a complete upload expires; 0 = never",
         doc="a complete upload expires this long after its completion; 0: never",
     )
     tombstone_for_s: float = setting(
@@ -281,29 +283,29 @@ class Config:
         flag="tombstone-for",
         group="Expiry",
         help="How long an expired upload answers 410, then 404",
-        doc="an expired upload answers 410 for so long, then 404",
+        doc="an expired upload answers 410 for this long, then 404",
     )
     sweep_interval_s: float = setting(
         60.0,
         flag="sweep-interval",
         group="Sweep by the server",
-        help="Time between two sweeps; 0 = none by the server",
-        doc="time between two sweeps; 0: none by the server, use `tusd-py sweep`",
+        help="Time between two sweeps for expired uploads; 0 = the server does not sweep",
+        doc="time between two sweeps for expired uploads; 0: the server does not sweep, use `tusd-py sweep`",
     )
 
     acquire_lock_timeout_s: float = setting(
         20.0,
         flag="acquire-lock-timeout",
         group="Time-outs",
-        help="Wait for another request to let go",
-        doc="how long a request waits for another one to let go of an upload, then 423",
+        help="How long a request waits for another one to release an upload",
+        doc="how long a request waits for another one to release an upload; then 423",
     )
 
-    #: ``(request)``, before anything of any request but a preflight is looked at.
+    #: ``(request)``, before anything else is done with a request; not for preflights.
     on_incoming_request: Callback | None = None
-    #: ``(request, upload)``, before an upload is made; may return a mapping that replaces its metadata.
+    #: ``(request, upload)``, before an upload is created; may return a mapping that replaces its metadata.
     on_upload_create: Callback | None = None
-    #: ``(request, upload)``, when all bytes are there; may return a ``HookReply`` for the client.
+    #: ``(request, upload)``, when all bytes have been stored; may return a ``HookReply`` for the client.
     on_upload_finish: Callback | None = None
     #: ``(request, upload)``, before an upload is deleted on a client's request.
     on_upload_terminate: Callback | None = None
@@ -333,4 +335,4 @@ class Config:
         try:
             re.compile(self.cors_allow_origin)
         except re.error as error:
-            raise ValueError(f"cors_allow_origin is no regular expression: {error}") from None
+            raise ValueError(f"cors_allow_origin is not a regular expression: {error}") from None

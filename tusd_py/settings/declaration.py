@@ -1,4 +1,4 @@
-"""What a setting is: a field of a dataclass that says all there is to say of it.
+"""A setting is a field of a dataclass, declared with its flag, help and documentation.
 
 The command's flags, its environment variables, ``-help`` and the table in ``docs/settings.md`` follow.
 """
@@ -14,7 +14,7 @@ _KEY: Final = "tusd_py"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """How a setting is given and described."""
+    """How a setting is set and described."""
 
     flag: str  # without dashes
     group: str  # heading in ``-help``
@@ -35,7 +35,7 @@ class Declared:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The only values there are; empty: others are possible, too."""
+        """The allowed values; empty when the type does not list them."""
         return get_args(self.type) if get_origin(self.type) is Literal else ()
 
 
@@ -49,7 +49,7 @@ def setting(  # noqa: PLR0913 - a declaration
     flag_default: str | None = None,
     is_octal: bool = False,
 ) -> _T:
-    """Declare a dataclass's field as a setting; ``doc`` where there is more to say than ``help`` does."""
+    """Declare a dataclass's field as a setting. Without ``doc``, ``help`` is its documentation as well."""
     described = Setting(
         flag=flag,
         group=group,
@@ -63,7 +63,7 @@ def setting(  # noqa: PLR0913 - a declaration
 
 
 def declared(settings: type[Any]) -> list[Declared]:
-    """Return the settings that a dataclass declares, in their order; fields that are none are left out."""
+    """Return the settings that a dataclass declares, in order; other fields are left out."""
     hints = get_type_hints(settings)
     return [
         Declared(each.name, hints[each.name], each.default, each.metadata[_KEY])
@@ -73,7 +73,7 @@ def declared(settings: type[Any]) -> list[Declared]:
 
 
 def check_words(settings: object) -> None:
-    """Raise ValueError, in words for the user, when a setting is none of the words that it may be."""
+    """Raise ValueError when a setting has none of its allowed values; the message is for the user."""
     for each in declared(type(settings)):
         words, value = each.words, getattr(settings, each.field)
         if words and value not in words:
