@@ -10,14 +10,11 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tests.fronts.conftest import Serve, serve
-from tests.fronts.lab import Tus, exchange, until
+from tests.support.lab import Serve, exchange, running, until
 from tests.support.tus import OFFSET_STREAM, TUS, metadata
-from tusd_py import Config, Upload, UploadRefused, create_app
+from tusd_py import Upload, UploadRefused
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["serve"]
 
 
 def keyless(request: Request) -> None:
@@ -51,15 +48,14 @@ GUARDS = pytest.mark.parametrize("guard", [keyless, keyless_async, keyless_http,
 @pytest.mark.parametrize("method", ["POST", "PATCH", "HEAD", "GET", "DELETE", "PUT"])
 async def test_refused_before_anything_is_read(tmp_path: Path, guard: Any, method: str) -> None:
     """The body is never asked for, nothing is looked up, nothing changes."""
-    app = create_app(Config(upload_dir=tmp_path, on_incoming_request=guard))
-    async with app.lifespan(), Tus(app, tmp_path) as tus:
+    async with running(tmp_path, on_incoming_request=guard) as tus:
         tus.http.headers["X-Key"] = "let me in"
         url = await tus.create(5)
         target = "/files/" if method == "POST" else url.removeprefix("http://testserver")
         headers = {**TUS, "Content-Type": OFFSET_STREAM, "Upload-Offset": "0", "Upload-Length": "5"}
         sent = {**headers, "Content-Length": "5"}.items()
         events = [{"type": "http.request", "body": b"hello", "more_body": False}]
-        answer = await exchange(app, method, target, sent, events)
+        answer = await exchange(tus.app, method, target, sent, events)
         assert (answer.status, answer.asked) == (401, 0)
         assert answer.headers["www-authenticate"] == "Key"
         assert answer.headers["tus-resumable"] == "1.0.0"
@@ -70,8 +66,7 @@ async def test_refused_before_anything_is_read(tmp_path: Path, guard: Any, metho
 @pytest.mark.parametrize("override", ["PATCH", "DELETE", "GET", "HEAD", "POST"])
 async def test_a_preflight_is_no_way_round(tmp_path: Path, override: str) -> None:
     """OPTIONS is not asked about, so it must not become another method by its override header."""
-    app = create_app(Config(upload_dir=tmp_path, on_incoming_request=keyless))
-    async with app.lifespan(), Tus(app, tmp_path) as tus:
+    async with running(tmp_path, on_incoming_request=keyless) as tus:
         tus.http.headers["X-Key"] = "let me in"
         url = await tus.create(11, b"secret")
         del tus.http.headers["X-Key"]

@@ -6,14 +6,11 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from tests.fronts.conftest import Serve, serve
-from tests.fronts.lab import Tus, pieces
+from tests.support.lab import Serve, Tus, pieces
 from tests.support.tus import checksum, id_of
 from tusd_py import HookReply, Upload, UploadRefused
 
 pytestmark = pytest.mark.anyio
-
-__all__ = ["serve"]
 
 
 class Finish:

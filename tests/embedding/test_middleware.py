@@ -9,7 +9,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tests.fronts.lab import Tus
+from tests.support.lab import Tus
 from tusd_py import Config, UploadRefused, create_app
 
 pytestmark = pytest.mark.anyio

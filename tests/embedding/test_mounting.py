@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from tests.fronts.lab import HOST, Tus, until
+from tests.support.lab import HOST, Tus, until
 from tusd_py import Config, UploadApp, create_app
 
 pytestmark = pytest.mark.anyio

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fronts.lab import Tus, until
+from tests.support.lab import Tus, running, until
 from tests.support.tus import id_of
-from tusd_py import Config, Upload, create_app
+from tusd_py import Upload
 
 pytestmark = pytest.mark.anyio
 
@@ -32,13 +32,9 @@ class Slow:
 @asynccontextmanager
 async def workers(directory: Path, finish: Slow) -> AsyncIterator[list[Tus]]:
     """Two applications on one directory; the kernel's locks keep them apart as they do processes."""
-    async with AsyncExitStack() as stack:
-        clients = []
-        for _ in range(2):
-            app = create_app(Config(upload_dir=directory, on_upload_finish=finish))
-            await stack.enter_async_context(app.lifespan())
-            clients.append(await stack.enter_async_context(Tus(app, directory)))
-        yield clients
+    settings = {"on_upload_finish": finish}
+    async with running(directory, **settings) as one, running(directory, **settings) as other:
+        yield [one, other]
 
 
 async def looks(tus: Tus, url: str) -> list[Any]:

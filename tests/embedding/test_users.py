@@ -18,7 +18,7 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from tests.fronts.lab import Tus
+from tests.support.lab import Tus
 from tusd_py import Config, create_app
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import google_crc32c
 import pytest
 
-from tests.fronts.lab import Tus, exchange, pieces
+from tests.support.lab import Tus, exchange, pieces
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, checksum, id_of, payload
 
 pytestmark = pytest.mark.anyio

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus
+from tests.support.lab import Serve, Tus
 from tests.support.tus import id_of, metadata
 
 pytestmark = pytest.mark.anyio

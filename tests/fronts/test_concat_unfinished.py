@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus
+from tests.support.lab import Serve, Tus
 from tests.support.tus import id_of
 from tusd_py import Upload
 

@@ -5,8 +5,7 @@ import re
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus, exchange
+from tests.support.lab import Serve, Tus, exchange
 from tests.support.tus import TUS, id_of
 
 pytestmark = pytest.mark.anyio

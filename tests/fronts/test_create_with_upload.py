@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Content, Tus, exchange, pieces
+from tests.support.lab import Content, Serve, Tus, exchange, pieces
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, checksum, metadata, payload
 from tusd_py import HookReply, Upload
 

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Content, Tus, exchange, pieces
+from tests.support.lab import Content, Serve, Tus, exchange, pieces
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
 
 pytestmark = pytest.mark.anyio

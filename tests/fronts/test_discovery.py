@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus, exchange
+from tests.support.lab import Serve, Tus, exchange
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
 
 pytestmark = pytest.mark.anyio

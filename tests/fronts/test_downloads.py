@@ -9,8 +9,7 @@ import httpx
 import pytest
 from starlette.types import Message, Scope
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus
+from tests.support.lab import Serve, Tus
 from tests.support.tus import id_of, metadata, payload
 from tusd_py.fronts.downloads.sending import BrokenOff
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus
+from tests.support.lab import Serve, Tus
 from tests.support.tus import checksum
 from tusd_py import Config, UploadRefused, create_app
 

@@ -7,8 +7,7 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus, until
+from tests.support.lab import Serve, Tus, until
 from tests.support.tus import id_of
 
 pytestmark = pytest.mark.anyio

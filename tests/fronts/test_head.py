@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fronts.lab import Tus
+from tests.support.lab import Tus
 
 pytestmark = pytest.mark.anyio
 

@@ -4,9 +4,8 @@ import asyncio
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import until
 from tests.fronts.test_taking_over import Stalled
+from tests.support.lab import Serve, until
 from tests.support.locks import LosesLocks
 from tests.support.tus import id_of
 from tusd_py.ports.locks import upload_lock

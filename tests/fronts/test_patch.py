@@ -3,7 +3,7 @@
 import pytest
 from starlette.types import Message
 
-from tests.fronts.lab import Tus, exchange, pieces
+from tests.support.lab import Tus, exchange, pieces
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, id_of, payload
 
 pytestmark = pytest.mark.anyio

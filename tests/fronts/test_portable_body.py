@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fronts.conftest import Serve
+from tests.support.lab import Serve
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
 from tusd_py.transfer.asgi import PortableBody
 from tusd_py.transfer.multipart import MultipartBody

@@ -2,26 +2,16 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.fronts.lab import Tus, until
+from tests.support.lab import running, until
 from tests.support.tus import checksum, id_of, metadata
-from tusd_py import Config, Upload, create_app
+from tusd_py import Upload
 
 pytestmark = pytest.mark.anyio
-
-
-@asynccontextmanager
-async def running(directory: Path, **settings: Any) -> AsyncIterator[Tus]:
-    """One life of the application on a directory."""
-    app = create_app(Config(upload_dir=directory, **settings))
-    async with app.lifespan(), Tus(app, directory) as tus:
-        yield tus
 
 
 class Finishes(list[tuple[str, int | None]]):

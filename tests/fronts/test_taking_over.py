@@ -5,8 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus, until
+from tests.support.lab import Serve, Tus, until
 from tests.support.tus import checksum
 
 pytestmark = pytest.mark.anyio

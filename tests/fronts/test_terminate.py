@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from tests.fronts.conftest import Serve
-from tests.fronts.lab import Tus, until
+from tests.support.lab import Serve, Tus, until
 from tests.support.tus import id_of
 
 pytestmark = pytest.mark.anyio

@@ -1,17 +1,20 @@
-"""A client of an application in this process, which also sees what the application keeps."""
+"""The laboratory: an application in this process, a client of it, and what it keeps."""
 
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
 import httpx
+import pytest
 from starlette.types import ASGIApp, Message, Scope
 
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
+from tusd_py import Config, create_app
 
 HOST: Final = "http://testserver"
 
@@ -124,6 +127,35 @@ class Tus:
         """Remove the catalog; the application must not be running."""
         for path in (self.directory / ".tusd-py").glob("catalog*"):
             path.unlink()
+
+
+@asynccontextmanager
+async def running(directory: Path, **settings: Any) -> AsyncIterator[Tus]:
+    """One life of an application with these settings on a directory; gives its client."""
+    app = create_app(Config(upload_dir=directory, **settings))
+    async with app.lifespan(), Tus(app, directory) as tus:
+        yield tus
+
+
+#: Starts an application with these settings and returns its client.
+Serve = Callable[..., Awaitable[Tus]]
+
+
+@pytest.fixture
+async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
+    """Start applications that are closed after the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(*, upload_dir: Path = tmp_path / "uploads", **settings: Any) -> Tus:
+            return await stack.enter_async_context(running(upload_dir, **settings))
+
+        yield start
+
+
+@pytest.fixture
+async def tus(serve: Serve) -> Tus:
+    """A client of an application with default settings."""
+    return await serve()
 
 
 async def until(done: Callable[[], bool], timeout_s: float = 10.0) -> None:
