@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TypedDict
 
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
-from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.hooks_callables import CallableHooks
 from tusd_py.adapters.locks_kernel.locker import FileLocker
@@ -18,15 +22,24 @@ from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.tus.front import TusFront
 from tusd_py.fronts.tus.grammar import VERSION
-from tusd_py.service.adoption import adopt_directory
+from tusd_py.ports.artifacts import ArtifactCatalog
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import Hooks
+from tusd_py.ports.locks import Locker
+from tusd_py.ports.ranges import RangeCatalog
+from tusd_py.ports.store import DataStore
+from tusd_py.service.adoption import Adoption
 from tusd_py.service.append import Appender
 from tusd_py.service.artifacts import FOLDER, Artifacts
 from tusd_py.service.chunks import Chunks
 from tusd_py.service.commit import Commits
 from tusd_py.service.concat import Concatenation
-from tusd_py.service.core import Core
+from tusd_py.service.disposal import Disposal
 from tusd_py.service.expiry import Sweeper, Swept
+from tusd_py.service.finishing import Finishing
+from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness, new_worker_name
+from tusd_py.service.lookup import Lookup
 from tusd_py.service.ranged_append import RangedAppend
 from tusd_py.service.reading import Reading
 from tusd_py.service.sessions import Sessions
@@ -41,29 +54,96 @@ STATE_FOLDER = ".tusd-py"
 _COMMON_HEADERS = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """The outside, as the service sees it."""
+
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    hooks: Hooks
+    ranges: RangeCatalog
+    artifacts: ArtifactCatalog
+    clock: Callable[[], float] = time.time  # seconds since 1970
+
+
+class _Backends(TypedDict):
+    """What nearly every use case needs of the outside."""
+
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+
+
+class _Common(_Backends):
+    """What most use cases need."""
+
+    lookup: Lookup
+    finishing: Finishing
+
+
+class Service:
+    """The use cases, over whatever ports."""
+
+    def __init__(self, config: Config, ports: Ports, liveness: Liveness) -> None:
+        self.ports, self.liveness = ports, liveness
+        catalog, store, ranges, clock = ports.catalog, ports.store, ports.ranges, ports.clock
+        backends = _Backends(config=config, catalog=catalog, store=store, locker=ports.locker)
+        lifetime = Lifetime(config=config, catalog=catalog, clock=clock)
+        lookup = Lookup(catalog=catalog, store=store, lifetime=lifetime, clock=clock)
+        disposal = Disposal(catalog=catalog, store=store)
+        finishing = Finishing(**backends, hooks=ports.hooks, ranges=ranges, lifetime=lifetime, clock=clock)
+        common = _Common(**backends, lookup=lookup, finishing=finishing)
+        ranged = RangedAppend(
+            config=config, store=store, ranges=ranges, clock=clock, lifetime=lifetime, liveness=liveness
+        )
+        self.appender = Appender(**common, lifetime=lifetime, ranged=ranged)
+        self.uploads = uploads = Uploads(
+            **common, hooks=ports.hooks, clock=clock, disposal=disposal, appender=self.appender
+        )
+        self.concatenation = Concatenation(**common, disposal=disposal, uploads=uploads)
+        self.reading = Reading(catalog, store, uploads)
+        self.artifacts = Artifacts(
+            **common,
+            ranges=ranges,
+            artifacts=ports.artifacts,
+            clock=clock,
+            disposal=disposal,
+            uploads=uploads,
+            reading=self.reading,
+        )
+        self.commits = Commits(
+            **common, ranges=ranges, lifetime=lifetime, liveness=liveness, artifacts=self.artifacts
+        )
+        self.chunks = Chunks(**common, ranges=ranges, clock=clock, lifetime=lifetime, liveness=liveness)
+        self.sessions = Sessions(
+            **backends,
+            ranges=ranges,
+            artifacts=ports.artifacts,
+            clock=clock,
+            lookup=lookup,
+            disposal=disposal,
+            uploads=uploads,
+        )
+        self.sweeper = Sweeper(**backends, clock=clock, finishing=finishing, disposal=disposal)
+        self.adoption = Adoption(
+            catalog=catalog, store=store, locker=ports.locker, artifacts=ports.artifacts, lookup=lookup
+        )
+
+
 class Backends:
     """What is open while the application runs. Made by ``open_backends``."""
 
-    def __init__(self, config: Config, catalog: SqliteCatalog, locker: FileLocker, store: FileStore) -> None:
+    def __init__(self, config: Config, service: Service) -> None:
         self._opened = AsyncExitStack()
-        ranges = SqliteRanges(catalog)
-        exports = ArtifactExports(config.upload_dir / STATE_FOLDER / "exports")
-        artifacts = SqliteArtifacts(catalog, exports)
-        self.core = Core(config, catalog, store, locker, CallableHooks(config), ranges, artifacts)
-        self.sweeper = Sweeper(self.core)
-        self.liveness = Liveness(locker, ranges, new_worker_name())
-        appender = Appender(self.core, RangedAppend(self.core, self.liveness))
-        self.uploads = uploads = Uploads(self.core, appender)
-        reading = Reading(self.core, uploads)
-        downloads = Downloads(reading)
-        self.tus = TusFront(config, uploads, appender, Concatenation(self.core, uploads), downloads)
-        self.artifacts = Artifacts(self.core, uploads, reading)
-        self.commits = Commits(self.core, self.liveness, self.artifacts)
-        sessions = Sessions(self.core, uploads)
+        self.service = service
+        downloads = Downloads(service.reading)
+        self.tus = TusFront(config, service.uploads, service.appender, service.concatenation, downloads)
         self.api = ApiFront(
             config,
-            ChunksFront(config, sessions, Chunks(self.core, self.liveness), self.commits),
-            ArtifactsFront(config, sessions, self.commits, self.artifacts, downloads),
+            ChunksFront(config, service.sessions, service.chunks, service.commits),
+            ArtifactsFront(config, service.sessions, service.commits, service.artifacts, downloads),
         )
 
     def keep(self, opened: AsyncExitStack) -> None:
@@ -72,15 +152,15 @@ class Backends:
 
     async def recover(self) -> None:
         """Finish or undo what dead processes left; done once at the start."""
-        await self.liveness.drop_claims_of_all_dead()
-        await self.commits.recover()
-        await self.artifacts.recover()
-        await self.sweeper.recover()
+        await self.service.liveness.drop_claims_of_all_dead()
+        await self.service.commits.recover()
+        await self.service.artifacts.recover()
+        await self.service.sweeper.recover()
 
     async def sweep(self) -> Swept:
         """Do all that is due."""
-        await self.liveness.drop_claims_of_all_dead()
-        return await self.sweeper.sweep()
+        await self.service.liveness.drop_claims_of_all_dead()
+        return await self.service.sweeper.sweep()
 
     async def close(self) -> None:
         """Finish what waits and let go of everything, in reverse of the order in which it was opened."""
@@ -108,11 +188,22 @@ async def open_backends(config: Config) -> Backends:
         locker = FileLocker(state)
         opened.callback(locker.close)
         locker.open()
-        backends = Backends(config, catalog, locker, store)
+        ranges = SqliteRanges(catalog)
+        liveness = Liveness(locker, ranges, new_worker_name())
+        ports = Ports(
+            catalog=catalog,
+            store=store,
+            locker=locker,
+            hooks=CallableHooks(config),
+            ranges=ranges,
+            artifacts=SqliteArtifacts(catalog, ArtifactExports(state / "exports")),
+        )
+        service = Service(config, ports, liveness)
+        backends = Backends(config, service)
         # While this is held the worker lives, and the others leave what it claims alone.
-        await opened.enter_async_context(locker.hold_if_free(backends.liveness.worker))
-        opened.push_async_callback(backends.commits.close)
-        opened.push_async_callback(backends.uploads.close)
-        await adopt_directory(backends.core)
+        await opened.enter_async_context(locker.hold_if_free(liveness.worker))
+        opened.push_async_callback(service.commits.close)
+        opened.push_async_callback(service.uploads.close)
+        await service.adoption.adopt_directory()
         backends.keep(opened)
     return backends

@@ -9,16 +9,14 @@ import pytest
 from tests.contract.bodies import sent
 from tusd_py import Config
 from tusd_py.adapters.store_file.store import FileStore
-from tusd_py.assembly import open_backends
+from tusd_py.assembly import Service, open_backends
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadKind
-from tusd_py.service.append import Appender
-from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
-from tusd_py.service.core import Caller
-from tusd_py.service.proof import Proof
-from tusd_py.service.ranged_append import RangedAppend
-from tusd_py.service.sessions import Sessions, WantedSession
-from tusd_py.service.uploads import Uploads, Wanted
+from tusd_py.service.caller import Caller
+from tusd_py.service.chunks import Place
+from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
+from tusd_py.service.sessions import WantedSession
+from tusd_py.service.uploads import Wanted
 
 
 class WatchedStore(FileStore):
@@ -49,21 +47,21 @@ async def test_e24_chunks_that_nobody_reads_again_are_synced(
     tmp_path: Path, durability: Literal["finish", "patch", "none"], kind: UploadKind, is_synced: bool
 ) -> None:
     """Chunks and PATCHes of what tus began: bytes first, then the row that says that they are there."""
-    backends = await open_backends(Config(upload_dir=tmp_path, durability=durability))
+    config = Config(upload_dir=tmp_path, durability=durability)
+    backends = await open_backends(config)
     try:
         store = WatchedStore(tmp_path)
-        core, caller = replace(backends.core, store=store), Caller()
-        appender = Appender(core, RangedAppend(core, backends.liveness))
-        chunks, uploads = Chunks(core, backends.liveness), Uploads(core, appender)
+        service = Service(config, replace(backends.service.ports, store=store), backends.service.liveness)
+        caller = Caller()
         if kind is UploadKind.SESSION:
-            upload, _ = await Sessions(core, uploads).create(WantedSession(size=30, metadata={}), caller)
+            upload, _ = await service.sessions.create(WantedSession(size=30, metadata={}), caller)
         else:
-            upload = (await uploads.create(Wanted(length=30, metadata={}), caller)).upload
-        await appender.append(upload.id, 0, sent(b"AAAAA"), Proof(), caller)
+            upload = (await service.uploads.create(Wanted(length=30, metadata={}), caller)).upload
+        await service.appender.append(upload.id, 0, sent(b"AAAAA"), ExpectedChecksum(), caller)
         store.synced = b""
-        await chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), ExpectedDigests(), caller)
+        await service.chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), ExpectedDigests(), caller)
         assert store.synced.startswith(b"AAAAABBBBB") is is_synced
-        await appender.append(upload.id, 10, sent(b"CCCCC"), Proof(), caller)
+        await service.appender.append(upload.id, 10, sent(b"CCCCC"), ExpectedChecksum(), caller)
         assert store.synced.startswith(b"AAAAABBBBBCCCCC") is is_synced
         store.close()
     finally:

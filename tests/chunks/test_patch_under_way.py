@@ -19,12 +19,10 @@ from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.model.ranges import ByteRange, ChunkState
 from tusd_py.model.upload import UploadState
-from tusd_py.service.append import Appender
-from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
-from tusd_py.service.core import Caller
-from tusd_py.service.proof import Proof
-from tusd_py.service.ranged_append import RangedAppend
-from tusd_py.service.uploads import Uploads, Wanted
+from tusd_py.service.caller import Caller
+from tusd_py.service.chunks import Place
+from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
+from tusd_py.service.uploads import Wanted
 
 DATA = payload(1000)
 SENT = 100  # bytes of the PATCH that have arrived
@@ -195,9 +193,9 @@ def test_a_commit_of_chunks_for_tus_names_the_gaps(api: Api) -> None:
 async def deleted_once_received(backends: Backends, upload_id: str, last: int) -> None:
     """Delete the first chunk as soon as the one at ``last`` is recorded, before anybody else has a turn."""
     while True:
-        chunk = await backends.core.ranges.chunk_at(upload_id, last)
+        chunk = await backends.service.ports.ranges.chunk_at(upload_id, last)
         if chunk is not None and chunk.state is ChunkState.RECEIVED:
-            await backends.core.ranges.delete_chunk(upload_id, 0)
+            await backends.service.ports.ranges.delete_chunk(upload_id, 0)
             return
         await asyncio.sleep(0)
 
@@ -208,29 +206,29 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
     """The bytes are kept and the answer is the offset as it is now, not a refusal; the upload stays open."""
     backends = await open_backends(Config(upload_dir=tmp_path))
     try:
-        core, caller = backends.core, Caller()
-        ranged = RangedAppend(core, backends.liveness)
-        appender, chunks = Appender(core, ranged), Chunks(core, backends.liveness)
+        service, caller = backends.service, Caller()
         wanted = Wanted(length=20, metadata={})
-        upload = (await Uploads(core, appender).create(wanted, caller)).upload
-        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), ExpectedDigests(), caller)
+        upload = (await service.uploads.create(wanted, caller)).upload
+        await service.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), ExpectedDigests(), caller)
         deletion = asyncio.create_task(deleted_once_received(backends, upload.id, 10))
         if way == "patch":
-            progress = await appender.append(upload.id, 10, sent(b"B" * 10), Proof(), caller)
+            progress = await service.appender.append(
+                upload.id, 10, sent(b"B" * 10), ExpectedChecksum(), caller
+            )
             assert progress.offset == 0
         else:
-            stored = await chunks.put(
+            stored = await service.chunks.put(
                 upload, Place(ByteRange(10, 20)), sent(b"B" * 10), ExpectedDigests(), caller
             )
             assert stored.is_new
         await deletion
-        current = await core.catalog.get(upload.id)
+        current = await backends.service.ports.catalog.get(upload.id)
         assert current is not None
         assert (current.state, current.prefix) == (UploadState.OPEN, 0)
-        assert await core.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
-        await chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
+        assert await backends.service.ports.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
+        await service.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
         assert (tmp_path / upload.id).read_bytes() == b"C" * 10 + b"B" * 10
-        current = await core.catalog.get(upload.id)
+        current = await backends.service.ports.catalog.get(upload.id)
         assert current is not None
         assert current.state is UploadState.COMPLETE
     finally:

@@ -28,7 +28,7 @@ async def many_chunks(directory: Path) -> AsyncIterator[tuple[Backends, str]]:
     """An upload of ``COUNT`` chunks of two bytes; every third one is missing."""
     backends = await open_backends(Config(upload_dir=directory))
     upload = Upload(id=new_uuid(), kind=UploadKind.SESSION, length=6 * COUNT, created_at=0.0, prefix=0)
-    ranges = backends.core.ranges
+    ranges = backends.service.ports.ranges
     try:
         await ranges.insert_session(upload, expected_sha256=None, key=None, durable=False)
         await asyncio.gather(*(_received(backends, upload.id, at) for at in range(0, 6 * COUNT, 6)))
@@ -44,11 +44,13 @@ async def _received(backends: Backends, upload_id: str, offset: int) -> None:
             upload_id=upload_id,
             range=ByteRange(start, start + 2),
             state=ChunkState.RECEIVING,
-            worker=backends.liveness.worker,
+            worker=backends.service.liveness.worker,
             created_at=0.0,
         )
-        await backends.core.ranges.claim(_wish(chunk))
-        await backends.core.ranges.record(chunk, sha256=sha256(b""), at=0.0, expires_at=None, durable=False)
+        await backends.service.ports.ranges.claim(_wish(chunk))
+        await backends.service.ports.ranges.record(
+            chunk, sha256=sha256(b""), at=0.0, expires_at=None, durable=False
+        )
 
 
 def _wish(chunk: Chunk) -> Wish:
@@ -78,7 +80,7 @@ async def turns_of_others(awaited: Awaitable[_T]) -> tuple[_T, int]:
 @pytest.mark.anyio
 async def test_t16_others_have_their_turn_while_chunks_are_read(tmp_path: Path) -> None:
     async with many_chunks(tmp_path) as (backends, upload_id):
-        ranges = backends.core.ranges
+        ranges = backends.service.ports.ranges
 
         async def read() -> list[int]:
             return [each.range.start async for each in ranges.chunks(upload_id)]
@@ -101,7 +103,7 @@ async def test_t16_others_have_their_turn_while_chunks_are_read(tmp_path: Path) 
 async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> None:
     """What is missing is not put together while others wait to write."""
     async with many_chunks(tmp_path) as (backends, upload_id):
-        ranges = backends.core.ranges
+        ranges = backends.service.ports.ranges
         chunk = Chunk(
             id=new_uuid(),
             upload_id=upload_id,

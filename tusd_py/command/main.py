@@ -152,7 +152,7 @@ def _sweep(words: Sequence[str]) -> int:
 async def _run_sweep(config: Config, *, is_dry: bool) -> None:
     backends = await open_backends(config)
     try:
-        swept = await (backends.sweeper.preview() if is_dry else backends.sweep())
+        swept = await (backends.service.sweeper.preview() if is_dry else backends.sweep())
     finally:
         await backends.close()
     would = "would be " if is_dry else ""

@@ -1,4 +1,4 @@
-"""Hashing, and watching over a body as it arrives: an idle sender is let go, no upload expires meanwhile."""
+"""Hashing, and watching over a body as it arrives: it ends when its sender falls silent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from typing import Final
 
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.body import Ended, StopSignal
-from tusd_py.model.upload import Upload
-from tusd_py.ports.store import DataFileMissing
-from tusd_py.service.core import Core
+from tusd_py.ports.store import DataFileMissing, DataStore
 
 #: Bytes read in one visit to a thread. No visit can be broken off; a server that goes down waits for it.
 _SLICE: Final = 64 << 20
@@ -45,7 +43,7 @@ class Sha256:
         return self._hash.hexdigest()
 
 
-async def digest(core: Core, data_file: str, start: int, stop: int, taken: Sha256) -> None:
+async def digest(store: DataStore, data_file: str, start: int, stop: int, taken: Sha256) -> None:
     """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way.
 
     Raises UploadNotFound when the file is gone; one that is shorter just ends.
@@ -53,7 +51,7 @@ async def digest(core: Core, data_file: str, start: int, stop: int, taken: Sha25
     while start < stop:
         until = min(start + _SLICE, stop)
         try:
-            await core.store.digest(data_file, start, until, taken)
+            await store.digest(data_file, start, until, taken)
         except DataFileMissing:
             raise UploadNotFound from None
         start = until
@@ -87,34 +85,3 @@ def stopped_when_idle(stop: StopSignal, taken: Sha256, timeout_s: float) -> Iter
         timer.cancel()
         if watcher is not None:
             watcher.cancel()
-
-
-@contextmanager
-def kept_from_expiry(core: Core, upload: Upload) -> Iterator[None]:
-    """Move the upload's expiry on while its bytes arrive, however long that takes."""
-    after = core.config.expire_after_s
-    if upload.expires_at is None or not after:
-        yield
-        return
-    loop = asyncio.get_running_loop()
-
-    async def renew() -> None:
-        while True:
-            await core.catalog.renew(upload.id, core.clock() + after)
-            await asyncio.sleep(after / 3)
-
-    renewal: asyncio.Task[None] | None = None
-
-    def start() -> None:
-        nonlocal renewal
-        renewal = asyncio.create_task(renew())
-
-    # The first renewal waits: most bodies are over long before.
-    remaining = upload.expires_at - core.clock()
-    timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if renewal is not None:
-            renewal.cancel()

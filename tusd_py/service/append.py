@@ -22,14 +22,16 @@ from tusd_py.errors import (
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
-from tusd_py.ports.locks import upload_lock
-from tusd_py.service.core import Caller, Core, Progress, is_filled
-from tusd_py.service.proof import Proof
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.store import DataStore
+from tusd_py.service.caller import Caller, Progress
+from tusd_py.service.expected import ExpectedChecksum
+from tusd_py.service.finishing import Finishing, completes
+from tusd_py.service.lifetime import Lifetime
+from tusd_py.service.lookup import Lookup
 from tusd_py.service.ranged_append import RangedAppend
-
-#: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
-#: by minutes is worth no write for every small PATCH.
-_RENEW_AFTER = 0.01
+from tusd_py.settings import Config
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +42,32 @@ class _Written:
     ended: Ended
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Appender:
     """Appends bodies to uploads, one at a time for each upload."""
 
-    def __init__(self, core: Core, ranged: RangedAppend) -> None:
-        self._core = core
-        self._ranged = ranged
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    lookup: Lookup
+    finishing: Finishing
+    lifetime: Lifetime
+    ranged: RangedAppend
 
     async def append(
         self,
         upload_id: str,
         offset: int,
         body: Body,
-        proof: Proof,
+        expected: ExpectedChecksum,
         caller: Caller,
         *,
         length: int | None = None,
     ) -> Progress:
         """Store ``body`` at ``offset`` (bytes) and return how far the upload is.
 
-        When it returns, every byte below the new offset is in the data file, is verified when ``proof``
+        When it returns, every byte below the new offset is in the data file, is verified when ``expected``
         asks for it, and survives a power cut as the durability setting says.
 
         Args:
@@ -74,18 +82,17 @@ class Appender:
             UnexpectedEof, ReadTimeout, UploadInterrupted, ServerShutdown, StorageFull: what had arrived
                 is stored, unless it awaited its checksum.
         """
-        core = self._core
         stop = StopSignal()
 
         async def check() -> None:
             # A request with no prospects must not stop a writer that is doing well.
-            current = await core.find_in_use(upload_id, caller)
+            current = await self.lookup.find_in_use(upload_id, caller)
             await self._check(current, offset)
 
-        name, timeout_s = upload_lock(upload_id), core.config.acquire_lock_timeout_s
-        hold = core.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check)
+        name, timeout_s = upload_lock(upload_id), self.config.acquire_lock_timeout_s
+        hold = self.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check)
         async with hold as held:
-            upload = await self._recovered(await core.find(upload_id, caller))
+            upload = await self._recovered(await self.lookup.find(upload_id, caller))
             await self._check(upload, offset)
             declared = upload if length is None else self._declared(upload, offset, length)
             self._check_room(declared, offset, body)
@@ -93,12 +100,12 @@ class Appender:
                 await self._keep_length(declared)
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
-            written = await self._write(declared, offset, body, proof, stop)
+            written = await self._write(declared, offset, body, expected, stop)
             held.check()
             return await self._conclude(declared, written, caller)
 
     async def fill(
-        self, upload: Upload, body: Body, proof: Proof, stop: StopSignal, caller: Caller
+        self, upload: Upload, body: Body, expected: ExpectedChecksum, stop: StopSignal, caller: Caller
     ) -> Progress:
         """Store the first bytes of an upload that nobody knows of yet; the caller holds its lock.
 
@@ -106,7 +113,7 @@ class Appender:
             UploadError: As ``append``. Unless the body came whole, the upload is not finished.
         """
         self._check_room(upload, 0, body)
-        written = await self._write(upload, 0, body, proof, stop)
+        written = await self._write(upload, 0, body, expected, stop)
         if written.ended is not Ended.COMPLETE:
             raise self._early_end(upload, written)
         return await self._conclude(upload, written, caller)
@@ -114,10 +121,10 @@ class Appender:
     async def _check(self, upload: Upload, offset: int) -> None:
         if upload.kind is UploadKind.FINAL:
             raise FinalIsImmutable
-        expected = await self._core.offset(upload)
+        expected = await self.lookup.offset(upload)
         if offset != expected:
             raise OffsetMismatch(expected=expected, provided=offset)
-        await self._ranged.check(upload)
+        await self.ranged.check(upload)
 
     async def _recovered(self, upload: Upload) -> Upload:
         """Discard what an earlier request left that never was verified: its process died."""
@@ -127,8 +134,8 @@ class Appender:
         return replace(upload, unverified_from=None)
 
     async def _discard(self, upload: Upload, offset: int) -> None:
-        await self._core.store.truncate(upload.id, offset)
-        await self._core.catalog.set_unverified(upload.id, None)
+        await self.store.truncate(upload.id, offset)
+        await self.catalog.set_unverified(upload.id, None)
 
     def _declared(self, upload: Upload, offset: int, length: int) -> Upload:
         """Return the upload with the length that the client declares; nothing is kept yet."""
@@ -138,15 +145,14 @@ class Appender:
             raise InvalidUploadLength("Upload-Length", f"is {upload.length} and cannot be changed")
         if length < offset:
             raise InvalidUploadLength("Upload-Length", f"must not be below the offset of {offset} bytes")
-        limit = self._core.config.max_size
+        limit = self.config.max_size
         if limit is not None and length > limit:
             raise MaxSizeExceeded(max_size=limit)
         return replace(upload, length=length)
 
     async def _keep_length(self, upload: Upload) -> None:
-        core = self._core
-        await core.catalog.set_length(upload.id, upload.length or 0, max_size=core.config.max_size)
-        await core.store.export(upload)
+        await self.catalog.set_length(upload.id, upload.length or 0, max_size=self.config.max_size)
+        await self.store.export(upload)
 
     def _check_room(self, upload: Upload, offset: int, body: Body) -> None:
         """Refuse a body that says beforehand that it does not fit; nothing of it is stored."""
@@ -158,7 +164,7 @@ class Appender:
         """Return at which byte the upload ends at the latest."""
         if upload.length is not None:
             return upload.length
-        return self._core.config.max_size or MAX_LENGTH
+        return self.config.max_size or MAX_LENGTH
 
     def _too_long(self, upload: Upload, offset: int) -> UploadError:
         if upload.length is None:
@@ -166,34 +172,33 @@ class Appender:
         return LengthExceeded(length=upload.length, offset=offset)
 
     async def _write(
-        self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
+        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
     ) -> _Written:
         if upload.prefix is not None and upload.state is UploadState.OPEN:
             stop.shown = offset
-            received = await self._ranged.write(upload, offset, body, proof, stop)
+            received = await self.ranged.write(upload, offset, body, expected, stop)
             return _Written(offset + received.count, received.ended)
-        if proof.is_asked_for and upload.state is UploadState.OPEN:
+        if expected.is_asked_for and upload.state is UploadState.OPEN:
             stop.shown = offset
-            return await self._write_verified(upload, offset, body, proof, stop)
+            return await self._write_verified(upload, offset, body, expected, stop)
         limit = self._limit(upload) - offset
-        received = await self._core.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
+        received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
         await self._sync_patch(upload)
         return _Written(offset + received.count, received.ended)
 
     async def _write_verified(
-        self, upload: Upload, offset: int, body: Body, proof: Proof, stop: StopSignal
+        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
     ) -> _Written:
         """Write in place, marked as unverified; take the mark away only for the right bytes."""
-        core = self._core
-        is_durable = core.config.durability == "patch"
-        await core.catalog.set_unverified(upload.id, offset, durable=is_durable)
-        hashes = [] if proof.checksum is None else [proof.checksum.new_hash()]
+        is_durable = self.config.durability == "patch"
+        await self.catalog.set_unverified(upload.id, offset, durable=is_durable)
+        hashes = [] if expected.checksum is None else [expected.checksum.new_hash()]
         try:
-            received = await core.store.write(
+            received = await self.store.write(
                 upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
             )
             if received.ended is Ended.COMPLETE:
-                await proof.verify(core.store, upload.id, offset, received.count, hashes)
+                await expected.verify(self.store, upload.id, offset, received.count, hashes)
                 await self._sync_patch(upload)
         except BaseException:
             await self._discard(upload, offset)
@@ -201,20 +206,20 @@ class Appender:
         if received.ended is not Ended.COMPLETE:
             await self._discard(upload, offset)
             return _Written(offset, received.ended)
-        await core.catalog.set_unverified(upload.id, None, durable=is_durable)
+        await self.catalog.set_unverified(upload.id, None, durable=is_durable)
         return _Written(offset + received.count, received.ended)
 
     async def _sync_patch(self, upload: Upload) -> None:
-        if self._core.config.durability == "patch":
-            await self._core.store.sync(upload.id)
+        if self.config.durability == "patch":
+            await self.store.sync(upload.id)
 
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
         progress = Progress(upload, written.offset)
-        if is_filled(upload, written.offset):
+        if completes(upload, written.offset):
             progress = await self._finished(progress, caller)
         elif upload.state is UploadState.OPEN:
-            progress = replace(progress, upload=await self._renewed(progress.upload))
+            progress = replace(progress, upload=await self.lifetime.renewed(progress.upload))
         observe.log(
             "ChunkWritten",
             level=logging.DEBUG,
@@ -230,24 +235,14 @@ class Appender:
 
     async def _finished(self, progress: Progress, caller: Caller) -> Progress:
         """Finish what is full. Where a chunk before these bytes was deleted meanwhile, it is not."""
-        core = self._core
         try:
-            done, reply = await core.finish(progress.upload, caller.request)
+            done, reply = await self.finishing.finish(progress.upload, caller.request)
         except SessionIncomplete:
-            current = await core.catalog.get(progress.upload.id)
+            current = await self.catalog.get(progress.upload.id)
             if current is None:
                 raise UploadNotFound from None
-            return Progress(current, await core.offset(current))
+            return Progress(current, await self.lookup.offset(current))
         return Progress(done, progress.offset, reply)
-
-    async def _renewed(self, upload: Upload) -> Upload:
-        expires_at = self._core.expiry(UploadState.OPEN)
-        if expires_at is None or upload.expires_at is None:
-            return upload
-        if expires_at - upload.expires_at < self._core.config.expire_after_s * _RENEW_AFTER:
-            return upload
-        await self._core.catalog.renew(upload.id, expires_at)
-        return replace(upload, expires_at=expires_at)
 
     def _early_end(self, upload: Upload, written: _Written) -> UploadError:
         match written.ended:

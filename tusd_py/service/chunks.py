@@ -6,14 +6,13 @@ else follows from that. No lock is held: a claim in the catalog says whose a ran
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
 from tusd_py.errors import ServerShutdown, UploadNotFound
 from tusd_py.errors.chunks import (
     ChunkConflict,
-    ChunkDigestMismatch,
     ChunkInProgress,
     ChunkSizeMismatch,
     ChunkTimeout,
@@ -23,17 +22,24 @@ from tusd_py.errors.chunks import (
     RangeOverlap,
     UploadNotOpen,
 )
-from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
+from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.claims import Busy, Forgotten, Granted, Repeat, Wish
-from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
-from tusd_py.ports.locks import upload_lock
-from tusd_py.ports.store import DataFileMissing
-from tusd_py.service.alive import Sha256, digest, kept_from_expiry, stopped_when_idle
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.ranges import RangeCatalog
+from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.service.alive import Sha256, digest, stopped_when_idle
+from tusd_py.service.caller import Caller
 from tusd_py.service.claims import refusal_of
-from tusd_py.service.core import Caller, Core
+from tusd_py.service.durability import syncs_chunks
+from tusd_py.service.expected import ExpectedDigests
+from tusd_py.service.finishing import Finishing
+from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
+from tusd_py.service.lookup import Lookup
+from tusd_py.settings import Config
 from tusd_py.transfer.pump import NullSink, pump
 
 
@@ -46,14 +52,6 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedDigests:
-    """What the client says of a chunk's digest: before its bytes, and after them."""
-
-    known: Sequence[Checksum] = ()
-    late: Callable[[], Sequence[Checksum]] = tuple
-
-
-@dataclass(frozen=True, slots=True)
 class Stored:
     """A chunk that is there now, and whether this request brought it."""
 
@@ -61,15 +59,23 @@ class Stored:
     is_new: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
     """Puts and deletes chunks."""
 
-    def __init__(self, core: Core, liveness: Liveness) -> None:
-        self._core = core
-        self._liveness = liveness
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    ranges: RangeCatalog
+    clock: Callable[[], float]
+    lookup: Lookup
+    finishing: Finishing
+    lifetime: Lifetime
+    liveness: Liveness
 
     async def put(
-        self, upload: Upload, place: Place, body: Body, claims: ExpectedDigests, caller: Caller
+        self, upload: Upload, place: Place, body: Body, expected: ExpectedDigests, caller: Caller
     ) -> Stored:
         """Store a chunk. When it returns, its bytes are in the file and verified.
 
@@ -84,21 +90,23 @@ class Chunks:
         if body.length is not None and body.length != place.range.size:
             raise ChunkSizeMismatch(expected=place.range.size, actual=body.length)
         upload = await self._kept_as_ranges(upload, place.range)
-        stored = await self._stored(upload, place.range, body, claims)
+        stored = await self._stored(upload, place.range, body, expected)
         if upload.kind is not UploadKind.SESSION:
             await self._finish_if_full(upload.id, caller)
         return stored
 
-    async def _stored(self, upload: Upload, wanted: ByteRange, body: Body, claims: ExpectedDigests) -> Stored:
+    async def _stored(
+        self, upload: Upload, wanted: ByteRange, body: Body, expected: ExpectedDigests
+    ) -> Stored:
         chunk_id = new_uuid()
-        with self._liveness.writing(chunk_id):
+        with self.liveness.writing(chunk_id):
             answer = await self._claim(upload, wanted, chunk_id)
             if isinstance(answer, Repeat):
-                return Stored(await self._compared(answer.chunk, body, claims), is_new=False)
+                return Stored(await self._compared(answer.chunk, body, expected), is_new=False)
             try:
-                chunk = await self._written(upload, answer.chunk, body, claims)
+                chunk = await self._written(upload, answer.chunk, body, expected)
             except BaseException:
-                await self._core.ranges.drop_claim(answer.chunk)
+                await self.ranges.drop_claim(answer.chunk)
                 raise
         observe.log("ChunkStored", id=upload.id, offset=chunk.range.start, size=chunk.range.size)
         return Stored(chunk, is_new=True)
@@ -108,9 +116,9 @@ class Chunks:
 
         Raises ChunkNotFound, UploadNotOpen, ChunkInProgress.
         """
-        ranges = self._core.ranges
+        ranges = self.ranges
         answer = await ranges.delete_chunk(upload.id, offset)
-        if isinstance(answer, Busy) and await self._liveness.drop_claim_of_dead(answer.chunk):
+        if isinstance(answer, Busy) and await self.liveness.drop_claim_of_dead(answer.chunk):
             answer = await ranges.delete_chunk(upload.id, offset)
         if not isinstance(answer, Forgotten):
             raise await refusal_of(answer, ranges, upload.id)
@@ -124,10 +132,10 @@ class Chunks:
             raise InvalidContentRange(
                 f"Content-Range ends beyond the upload, which has {upload.length} bytes", size=upload.length
             )
-        is_strict = self._core.config.content_range_total == "strict"
+        is_strict = self.config.content_range_total == "strict"
         if is_strict and place.total is not None and place.total != upload.length:
             raise ContentRangeTotal(size=upload.length, total=place.total)
-        limit = self._core.config.max_chunk_size
+        limit = self.config.max_chunk_size
         if limit is not None and place.range.size > limit:
             raise ChunkTooLarge(limit=limit)
 
@@ -138,10 +146,9 @@ class Chunks:
         """
         if upload.prefix is not None:
             return upload
-        core = self._core
 
         async def look() -> Upload:
-            current = await core.catalog.get(upload.id)
+            current = await self.catalog.get(upload.id)
             if current is None or current.length is None:
                 raise UploadNotFound
             if current.prefix is None:
@@ -151,13 +158,13 @@ class Chunks:
         async def check() -> None:
             # A chunk that will be refused must not stop a PATCH that is doing well.
             current = await look()
-            if current.prefix is None and wanted.start < await core.offset(current):
+            if current.prefix is None and wanted.start < await self.lookup.offset(current):
                 raise ChunkInProgress(wanted)  # all there is so far, and the PATCH just adds to that
 
-        async with core.locker.hold(
+        async with self.locker.hold(
             upload_lock(upload.id),
             StopSignal(),
-            timeout_s=core.config.acquire_lock_timeout_s,
+            timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=check,
         ):
             current = await look()
@@ -169,18 +176,18 @@ class Chunks:
         """Refuse a chunk that an upload as tus began it has no place for."""
         if upload.state is not UploadState.OPEN:
             raise UploadNotOpen("completed" if upload.state is UploadState.COMPLETE else upload.state.value)
-        held = await self._core.offset(upload)
+        held = await self.lookup.offset(upload)
         if wanted.start < held and wanted != ByteRange(0, held):
             missing = [ByteRange(held, length)] if held < length else []
             raise RangeOverlap(conflicts=[ByteRange(0, held)], missing=missing)
 
     async def _convert(self, upload: Upload, length: int) -> Upload:
         """Give an upload its whole file; what it holds becomes one chunk. The caller has its lock."""
-        core, held = self._core, await self._core.offset(upload)
+        held = await self.lookup.offset(upload)
         chunk = None
         if held:
             taken = Sha256()
-            await digest(core, upload.id, 0, held, taken)
+            await digest(self.store, upload.id, 0, held, taken)
             chunk = Chunk(
                 id=new_uuid(),
                 upload_id=upload.id,
@@ -188,42 +195,42 @@ class Chunks:
                 state=ChunkState.RECEIVED,
                 sha256=taken.hexdigest(),
                 created_at=upload.created_at,
-                completed_at=core.clock(),
+                completed_at=self.clock(),
             )
-            if core.syncs_chunks(upload):
-                await core.store.sync(upload.id)
+            if syncs_chunks(self.config, upload):
+                await self.store.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
-        await core.store.export(replace(upload, prefix=held))
-        await core.ranges.convert(upload, chunk)
-        await core.store.allocate(upload.id, length, how=core.config.preallocate, min_free=0)
+        await self.store.export(replace(upload, prefix=held))
+        await self.ranges.convert(upload, chunk)
+        await self.store.allocate(upload.id, length, how=self.config.preallocate, min_free=0)
         return replace(upload, prefix=held, unverified_from=None)
 
     async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Granted | Repeat:
-        config = self._core.config
+        config = self.config
         wish = Wish(
             upload_id=upload.id,
             range=wanted,
             chunk_id=chunk_id,
-            worker=self._liveness.worker,
-            at=self._core.clock(),
+            worker=self.liveness.worker,
+            at=self.clock(),
             replace=config.on_chunk_conflict == "replace",
             max_chunks=config.max_chunks,
         )
-        answer = await self._liveness.claim(wish)
+        answer = await self.liveness.claim(wish)
         if not isinstance(answer, Granted | Repeat):
-            raise await refusal_of(answer, self._core.ranges, upload.id)
+            raise await refusal_of(answer, self.ranges, upload.id)
         return answer
 
-    async def _written(self, upload: Upload, chunk: Chunk, body: Body, claims: ExpectedDigests) -> Chunk:
-        core, taken, stop = self._core, Sha256(), StopSignal()
-        others = _other_hashes(claims)
+    async def _written(self, upload: Upload, chunk: Chunk, body: Body, expected: ExpectedDigests) -> Chunk:
+        taken, stop = Sha256(), StopSignal()
+        others = expected.hashes()
         with (
-            kept_from_expiry(core, upload),
-            stopped_when_idle(stop, taken, core.config.chunk_idle_timeout_s),
+            self.lifetime.kept(upload),
+            stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s),
         ):
             try:
-                received = await core.store.write(
+                received = await self.store.write(
                     upload.id,
                     chunk.range.start,
                     body,
@@ -232,40 +239,36 @@ class Chunks:
                     stop=stop,
                 )
                 _check_end(received, chunk.range.size)
-                _verify(claims, taken, others)
-                if core.syncs_chunks(upload):
-                    await core.store.sync(upload.id)
+                expected.verify(taken, others)
+                if syncs_chunks(self.config, upload):
+                    await self.store.sync(upload.id)
             except DataFileMissing:  # deleted since we looked
                 raise UploadNotFound from None
-            is_durable = core.config.durability == "patch"
-            now, expires_at = core.clock(), core.expiry(UploadState.OPEN)
+            is_durable = self.config.durability == "patch"
+            now, expires_at = self.clock(), self.lifetime.expiry(UploadState.OPEN)
             sha256 = taken.hexdigest()
-            await core.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
+            await self.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
         return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
-    async def _compared(self, chunk: Chunk, body: Body, claims: ExpectedDigests) -> Chunk:
+    async def _compared(self, chunk: Chunk, body: Body, expected: ExpectedDigests) -> Chunk:
         """Hash a repeat without writing a byte of it."""
         taken, stop = Sha256(), StopSignal()
-        others = _other_hashes(claims)
-        with stopped_when_idle(stop, taken, self._core.config.chunk_idle_timeout_s):
+        others = expected.hashes()
+        with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
             received = await pump(
                 body, NullSink(), limit=chunk.range.size, hashes=[taken, *others], stop=stop
             )
         _check_end(received, chunk.range.size)
-        _verify(claims, taken, others)
+        expected.verify(taken, others)
         if taken.hexdigest() != chunk.sha256:
             raise ChunkConflict(chunk)
         return chunk
 
     async def _finish_if_full(self, upload_id: str, caller: Caller) -> None:
         """Complete what tus began and chunks filled: there the last byte says that it is complete."""
-        upload = await self._core.catalog.get(upload_id)
-        if upload is not None and await self._core.is_full(upload):
-            await self._core.finish_if_full(upload_id, caller.request)
-
-
-def _other_hashes(claims: ExpectedDigests) -> list[Hash]:
-    return [checksum.new_hash() for checksum in claims.known if checksum.algorithm != "sha256"]
+        upload = await self.catalog.get(upload_id)
+        if upload is not None and await self.finishing.is_due(upload):
+            await self.finishing.finish_if_due(upload_id, caller.request)
 
 
 def _check_end(received: Received, size: int) -> None:
@@ -280,19 +283,3 @@ def _check_end(received: Received, size: int) -> None:
             raise ServerShutdown
         case _:
             raise ChunkSizeMismatch(expected=size, actual=received.count)
-
-
-def _verify(claims: ExpectedDigests, taken: Sha256, others: Sequence[Hash]) -> None:
-    """Compare everything that the client says with what arrived."""
-    rest = iter(others)
-    pairs: list[tuple[Checksum, Hash]] = [
-        (checksum, taken if checksum.algorithm == "sha256" else next(rest)) for checksum in claims.known
-    ]
-    pairs += [(checksum, taken) for checksum in claims.late()]
-    for checksum, found in pairs:
-        if not checksum.matches(found):
-            raise ChunkDigestMismatch(
-                algorithm=checksum.algorithm,
-                expected=checksum.expected.hex(),
-                actual=found.digest().hex(),
-            )

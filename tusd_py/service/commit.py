@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tusd_py import observe
@@ -14,11 +14,18 @@ from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
 from tusd_py.model.ranges import ByteRange, Chunk
 from tusd_py.model.upload import Upload, UploadKind, UploadState
-from tusd_py.ports.locks import upload_lock
-from tusd_py.service.alive import Sha256, digest, kept_from_expiry
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.ranges import RangeCatalog
+from tusd_py.ports.store import DataStore
+from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
-from tusd_py.service.core import Caller, Core
+from tusd_py.service.caller import Caller
+from tusd_py.service.finishing import Finishing
+from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
+from tusd_py.service.lookup import Lookup
+from tusd_py.settings import Config
 
 #: How long a commit waits for somebody who holds the upload without committing it, and how often it looks.
 _PATIENCE_S = 2.0
@@ -43,14 +50,21 @@ class Committed:
     made: Made | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Commits:
     """Runs commits, each once however often it is asked for; they outlive the requests that asked."""
 
-    def __init__(self, core: Core, liveness: Liveness, artifacts: Artifacts) -> None:
-        self._core = core
-        self._liveness = liveness
-        self._artifacts = artifacts
-        self._tasks: set[asyncio.Task[Committed]] = set()
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    ranges: RangeCatalog
+    lookup: Lookup
+    finishing: Finishing
+    lifetime: Lifetime
+    liveness: Liveness
+    artifacts: Artifacts
+    _tasks: set[asyncio.Task[Committed]] = field(default_factory=set, init=False)
 
     async def close(self) -> None:
         """Break off what runs; those uploads are open again."""
@@ -73,7 +87,7 @@ class Commits:
             if committed is not None:
                 return committed
             # Somebody holds it: a commit in another process, a PATCH, the sweep.
-            current = await self._core.find(upload.id, caller)
+            current = await self.lookup.find(upload.id, caller)
             if current.state is UploadState.COMMITTING:
                 return Committed(upload=current, is_running=True)
             await self._check_filled(current, is_held=True)
@@ -102,48 +116,46 @@ class Commits:
     async def _run(
         self, upload_id: str, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
     ) -> Committed:
-        core = self._core
-        async with core.locker.hold_if_free(upload_lock(upload_id)) as held:
-            upload = await core.find(upload_id, caller)
+        async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
+            upload = await self.lookup.find(upload_id, caller)
             if held is None:
                 begun.set_result(None)
                 return Committed(upload=upload)
             if upload.state is UploadState.COMMITTING:  # whoever was at it is dead
-                await core.ranges.reopen(upload_id)
-                upload = await core.find(upload_id, caller)
-            if await core.is_full(upload):
-                upload, _ = await core.finish(upload, caller.request)
+                await self.ranges.reopen(upload_id)
+                upload = await self.lookup.find(upload_id, caller)
+            if await self.finishing.is_due(upload):
+                upload, _ = await self.finishing.finish(upload, caller.request)
             if upload.state is UploadState.COMPLETE:
                 await self._check_again(upload, wanted.sha256)
             else:
                 upload = await self._commit(upload, wanted, caller, begun)
         made = None
-        if core.config.commit_creates_artifact:
-            made = await self._artifacts.from_upload(upload, caller)
+        if self.config.commit_creates_artifact:
+            made = await self.artifacts.from_upload(upload, caller)
         return Committed(upload=upload, made=made)
 
     async def _commit(
         self, upload: Upload, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
     ) -> Upload:
-        core = self._core
-        facts = await core.ranges.facts(upload.id)
+        facts = await self.ranges.facts(upload.id)
         expected = [each for each in (wanted.sha256, facts.expected_sha256) if each is not None]
         if not expected and not _proves(wanted.parts):
             raise InvalidField("sha256", "is required, or the digest of every part")
         await self._begin(upload)
-        upload = await core.find(upload.id, caller)
+        upload = await self.lookup.find(upload.id, caller)
         begun.set_result(upload)
         corrupt: list[Chunk] = []
         try:
-            with kept_from_expiry(core, upload):
+            with self.lifetime.kept(upload):
                 await self._check_parts(upload, wanted.parts)  # again: from here on no chunk changes
                 sha256 = await self._verified(upload, expected, corrupt)
-            await core.ranges.set_sha256(upload.id, sha256)
-            upload, _ = await core.finish(upload, caller.request)
+            await self.ranges.set_sha256(upload.id, sha256)
+            upload, _ = await self.finishing.finish(upload, caller.request)
         except BaseException as error:
             # In one step: whoever sees the upload open again sees why, and what is missing.
             told = _as_json(error) if wanted.in_background else None
-            await core.ranges.reopen(upload.id, drop=corrupt, error=told)
+            await self.ranges.reopen(upload.id, drop=corrupt, error=told)
             raise
         return upload
 
@@ -154,7 +166,7 @@ class Commits:
         """
         taken = Sha256()
         if expected:
-            await digest(self._core, upload.id, 0, upload.length or 0, taken)
+            await digest(self.store, upload.id, 0, upload.length or 0, taken)
         else:
             corrupt += await self._corrupt_chunks(upload, taken)
             if corrupt:
@@ -168,26 +180,25 @@ class Commits:
     async def _begin(self, upload: Upload) -> None:
         """Claim the whole: from now on no chunk changes."""
         await self._check_filled(upload, is_held=False)
-        await self._core.begin_commit(upload.id)
+        await self.finishing.begin_commit(upload.id)
 
     async def _check_filled(self, upload: Upload, *, is_held: bool) -> None:
         """Refuse what lacks bytes. Whoever holds the upload is sending them, and is left in peace.
 
         Raises SessionIncomplete, UploadNotOpen.
         """
-        core = self._core
         if upload.state is not UploadState.OPEN:
             return
         if upload.length is None:
             raise UploadNotOpen("open", "the length of the upload is not known yet")
         if upload.prefix is not None:
-            await self._liveness.drop_claims_of_dead(await core.ranges.claimants(upload.id))
-            refusal = await core.ranges.unfilled(upload.id)
+            await self.liveness.drop_claims_of_dead(await self.ranges.claimants(upload.id))
+            refusal = await self.ranges.unfilled(upload.id)
             if refusal is not None:
                 raise refusal
             return
         # What tus began is complete with its last byte; there is nothing to commit before.
-        offset = await core.offset(upload)
+        offset = await self.lookup.offset(upload)
         if offset < upload.length:
             rest = [ByteRange(offset, upload.length)]
             raise SessionIncomplete(missing=rest, in_progress=rest if is_held else ())
@@ -195,9 +206,9 @@ class Commits:
     async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[Chunk]:
         """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
         corrupt: list[Chunk] = []
-        async for chunk in self._core.ranges.chunks(upload.id):
+        async for chunk in self.ranges.chunks(upload.id):
             taken = Sha256(whole)
-            await digest(self._core, upload.id, chunk.range.start, chunk.range.stop, taken)
+            await digest(self.store, upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
                 corrupt.append(chunk)
         return corrupt
@@ -206,7 +217,7 @@ class Commits:
         """Answer a repeated commit, or one of an upload that tus completed: it only verifies."""
         if expected is None:
             return
-        actual = await self._artifacts.sha256_of(upload)
+        actual = await self.artifacts.sha256_of(upload)
         if expected != actual and upload.kind is UploadKind.SESSION:
             raise AlreadyCommitted(sha256=actual)
         if expected != actual:
@@ -215,7 +226,7 @@ class Commits:
     async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
         if parts is None:
             return
-        received = {each.range.start: each async for each in self._core.ranges.chunks(upload.id)}
+        received = {each.range.start: each async for each in self.ranges.chunks(upload.id)}
         differing: list[object] = []
         for offset, size, sha256 in parts:
             chunk = received.pop(offset, None)
@@ -230,11 +241,11 @@ class Commits:
 
     async def recover(self) -> None:
         """Open the uploads again whose commit died with its process."""
-        for upload_id in await self._core.ranges.committing():
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
-                upload = await self._core.catalog.get(upload_id) if held else None
+        for upload_id in await self.ranges.committing():
+            async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
+                upload = await self.catalog.get(upload_id) if held else None
                 if upload is not None and upload.state is UploadState.COMMITTING:
-                    await self._core.ranges.reopen(upload_id)
+                    await self.ranges.reopen(upload_id)
                     observe.log("CommitUndone", id=upload_id)
 
 

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tusd_py import observe
 from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
-from tusd_py.ports.locks import upload_lock
-from tusd_py.service.core import Caller, Core, Progress, given_up_on_error
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.store import DataStore
+from tusd_py.service.caller import Caller, Progress
+from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.finishing import Finishing
+from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
+from tusd_py.settings import Config
 
 _UNKNOWN = "names an upload that does not exist"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concatenation:
     """Makes finals. Cost: one transaction, whatever the partials' sizes."""
 
-    def __init__(self, core: Core, uploads: Uploads) -> None:
-        self._core = core
-        self._uploads = uploads
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    lookup: Lookup
+    finishing: Finishing
+    disposal: Disposal
+    uploads: Uploads
 
     async def create(self, wanted: Wanted, partial_ids: Sequence[str], caller: Caller) -> Progress:
         """Make a final of the partials, in this order; the same one may come more than once.
@@ -36,41 +48,40 @@ class Concatenation:
         """
         partials = [await self._partial(upload_id, caller) for upload_id in partial_ids]
         length = _sum([partial.length for partial in partials])
-        largest = self._core.config.max_size or MAX_LENGTH
+        largest = self.config.max_size or MAX_LENGTH
         if length is not None and length > largest:
             raise MaxSizeExceeded(max_size=largest)
-        admitted = await self._uploads.admit(replace(wanted, length=length), caller)
-        async with self._core.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0):
+        admitted = await self.uploads.admit(replace(wanted, length=length), caller)
+        async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0):
             final = await self._insert(admitted, partials)
             observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
-            if not await self._core.is_full(final):
+            if not await self.finishing.is_due(final):
                 return Progress(final, 0)
-            async with given_up_on_error(self._core, final):
-                done, reply = await self._core.finish(final, caller.request)
+            async with given_up_on_error(self.disposal, final):
+                done, reply = await self.finishing.finish(final, caller.request)
                 return Progress(done, final.length or 0, reply)
 
     async def _partial(self, upload_id: str, caller: Caller) -> Upload:
         try:
-            upload = await self._core.find(upload_id, caller)
+            upload = await self.lookup.find(upload_id, caller)
         except (UploadNotFound, UploadExpired):
             raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
         if upload.kind is not UploadKind.PARTIAL:
             raise InvalidConcat("Upload-Concat", "names an upload that is not a partial one")
-        if await self._core.is_full(upload):
-            return await self._core.finish_if_full(upload_id, caller.request) or upload
+        if await self.finishing.is_due(upload):
+            return await self.finishing.finish_if_due(upload_id, caller.request) or upload
         return upload
 
     async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
-        core = self._core
         chunks = [_chunk(final.id, position, partial) for position, partial in enumerate(partials)]
         try:
-            inserted = await core.catalog.insert_final(
-                final, chunks, max_size=core.config.max_size, durable=core.config.durability != "none"
+            inserted = await self.catalog.insert_final(
+                final, chunks, max_size=self.config.max_size, durable=self.config.durability != "none"
             )
         except UploadNotFound:  # deleted or expired since we looked
             raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
-        async with given_up_on_error(core, inserted):
-            await core.store.export(inserted, chunks)
+        async with given_up_on_error(self.disposal, inserted):
+            await self.store.export(inserted, chunks)
         return inserted
 
 

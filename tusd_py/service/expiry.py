@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tusd_py import observe
 from tusd_py.model.upload import Upload, UploadState
-from tusd_py.ports.locks import other_lock, upload_lock
-from tusd_py.service.core import Core
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, other_lock, upload_lock
+from tusd_py.ports.store import DataStore
+from tusd_py.service.disposal import Disposal
+from tusd_py.service.finishing import Finishing
+from tusd_py.settings import Config
 
 _BATCH = 200
 #: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
@@ -37,12 +41,18 @@ def _logged(event: str, upload_id: str) -> Iterator[None]:
         observe.LOGGER.exception(event, extra={"fields": {"id": upload_id}})
 
 
+@dataclass(slots=True, kw_only=True)
 class Sweeper:
     """Expires, forgets, finishes and tidies up."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
-        self._tidied_at: float | None = None
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    clock: Callable[[], float]
+    finishing: Finishing
+    disposal: Disposal
+    _tidied_at: float | None = field(default=None, init=False)
 
     async def sweep(self) -> Swept:
         """Do all that is due; nothing when another process is at it.
@@ -50,12 +60,12 @@ class Sweeper:
         An upload that somebody is writing to is left alone, however old it is.
         """
         swept = Swept()
-        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as held:
+        async with self.locker.hold_if_free(_SWEEP_LOCK) as held:
             if held:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
                 await self._remove_unfinished_exports()
-                await self._core.catalog.keep_room()
+                await self.catalog.keep_room()
         return swept
 
     async def recover(self) -> Swept:
@@ -64,7 +74,7 @@ class Sweeper:
         Done once at the start: an upload that a hook refused would otherwise come up again and again.
         """
         swept = Swept()
-        async with self._core.locker.hold_if_free(_SWEEP_LOCK) as held:
+        async with self.locker.hold_if_free(_SWEEP_LOCK) as held:
             if held:
                 await self._finish_full(swept)
         return swept
@@ -72,12 +82,12 @@ class Sweeper:
     async def preview(self) -> Swept:
         """Return what a sweep would do now, without doing it."""
         swept = Swept()
-        for upload_id in await self._core.catalog.expired(self._core.clock(), limit=2**31):
-            upload = await self._core.catalog.get(upload_id)
+        for upload_id in await self.catalog.expired(self.clock(), limit=2**31):
+            upload = await self.catalog.get(upload_id)
             if upload is not None:
                 due = swept.forgotten if upload.state is UploadState.EXPIRED else swept.expired
                 due.append(upload_id)
-        for name in await self._core.catalog.removable():
+        for name in await self.catalog.removable():
             async with self._abandoned(name) as is_abandoned:
                 if is_abandoned:
                     swept.removed.append(name)
@@ -87,7 +97,7 @@ class Sweeper:
     async def _sweep_expired(self, swept: Swept) -> None:
         seen: set[str] = set()
         while True:
-            due = await self._core.catalog.expired(self._core.clock(), limit=_BATCH + len(seen))
+            due = await self.catalog.expired(self.clock(), limit=_BATCH + len(seen))
             fresh = [upload_id for upload_id in due if upload_id not in seen]
             if not fresh:
                 return
@@ -97,63 +107,62 @@ class Sweeper:
                     await self._expire(upload_id, swept)
 
     async def _expire(self, upload_id: str, swept: Swept) -> None:
-        core = self._core
-        async with core.locker.hold_if_free(upload_lock(upload_id)) as held:
-            upload = await core.catalog.get(upload_id) if held else None
-            now = core.clock()
+        async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
+            upload = await self.catalog.get(upload_id) if held else None
+            now = self.clock()
             if upload is None or upload.expires_at is None or upload.expires_at > now:
                 return
             if upload.state is UploadState.EXPIRED:
-                await core.give_up(upload)
+                await self.disposal.give_up(upload)
                 swept.forgotten.append(upload_id)
                 return
-            await core.give_up(upload, tombstone_until=now + core.config.tombstone_for_s)
+            await self.disposal.give_up(upload, tombstone_until=now + self.config.tombstone_for_s)
             swept.expired.append(upload_id)
             observe.log("UploadExpired", id=upload_id)
 
     async def _remove_leftovers(self, swept: Swept) -> None:
-        for name in await self._core.catalog.removable():
+        for name in await self.catalog.removable():
             with _logged("LeftoverNotRemoved", name):
                 async with self._abandoned(name) as is_abandoned:
                     if is_abandoned:
-                        await self._core.remove(name)
+                        await self.disposal.remove(name)
                         swept.removed.append(name)
 
     @asynccontextmanager
     async def _abandoned(self, name: str) -> AsyncIterator[bool]:
         """Say, and keep it so, whether a leftover is nobody's: one who makes an upload holds its lock."""
-        async with self._core.locker.hold_if_free(upload_lock(name)) as held:
-            yield held is not None and await self._core.catalog.is_leftover(name)
+        async with self.locker.hold_if_free(upload_lock(name)) as held:
+            yield held is not None and await self.catalog.is_leftover(name)
 
     async def _remove_unfinished_exports(self) -> None:
-        core, now = self._core, self._core.clock()
+        now = self.clock()
         if self._tidied_at is not None and abs(now - self._tidied_at) < _ABANDONED_AFTER_S:
             return
         self._tidied_at = now
         before = now - _ABANDONED_AFTER_S
-        for name in await core.store.unfinished_exports(before=before):
+        for name in await self.store.unfinished_exports(before=before):
             # Old as it is, another process may be about to write it again: that holds the upload's lock.
             with _logged("ExportNotTidied", name):
-                async with core.locker.hold_if_free(upload_lock(name)) as held:
+                async with self.locker.hold_if_free(upload_lock(name)) as held:
                     if held:
-                        await core.store.remove_unfinished_export(name, before=before)
+                        await self.store.remove_unfinished_export(name, before=before)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():
-            async with self._core.locker.hold_if_free(upload_lock(upload.id)) as held:
-                current = await self._core.catalog.get(upload.id) if held else None
-                if current is None or not await self._core.is_full(current):
+            async with self.locker.hold_if_free(upload_lock(upload.id)) as held:
+                current = await self.catalog.get(upload.id) if held else None
+                if current is None or not await self.finishing.is_due(current):
                     continue
                 with _logged("UploadNotFinished", upload.id):
-                    await self._core.finish(current, None)
+                    await self.finishing.finish(current, None)
                     swept.finished.append(upload.id)
 
     async def _full(self) -> AsyncIterator[Upload]:
         after = ""
         while True:
-            uploads = await self._core.catalog.open_uploads(after=after, limit=_BATCH)
+            uploads = await self.catalog.open_uploads(after=after, limit=_BATCH)
             for upload in uploads:
-                if await self._core.is_full(upload):
+                if await self.finishing.is_due(upload):
                     yield upload
             if len(uploads) < _BATCH:
                 return  # not until there are none: under load new ones are made faster than they are read

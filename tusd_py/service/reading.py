@@ -6,8 +6,9 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from tusd_py.model.upload import Upload
-from tusd_py.ports.store import OpensFiles
-from tusd_py.service.core import Caller, Core
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.store import DataStore, OpensFiles
+from tusd_py.service.caller import Caller
 from tusd_py.service.uploads import Uploads
 
 
@@ -23,11 +24,12 @@ class Segment:
 class Reading:
     """Where the bytes of an upload are. Needs no lock: what is complete does not change."""
 
-    def __init__(self, core: Core, uploads: Uploads) -> None:
-        self._core = core
+    def __init__(self, catalog: Catalog, store: DataStore, uploads: Uploads) -> None:
+        self._catalog = catalog
+        self._store = store
         self._uploads = uploads
         #: Opens data files, for a server that sends from files by itself; None where the store has none.
-        self.files = core.store if isinstance(core.store, OpensFiles) else None
+        self.files = store if isinstance(store, OpensFiles) else None
 
     async def complete_upload(self, upload_id: str, caller: Caller) -> Upload:
         """Return the upload, finished if all its bytes are there. Raises UploadNotFound, UploadExpired."""
@@ -35,11 +37,11 @@ class Reading:
 
     async def segments(self, upload: Upload) -> list[Segment]:
         """Return the runs of data files that make up a complete upload, in order."""
-        chunks = await self._core.catalog.chunks(upload.id)
+        chunks = await self._catalog.chunks(upload.id)
         if not chunks:
             return [Segment(upload.id, 0, upload.length or 0)]
         return [Segment(chunk.data_file, chunk.start, chunk.size or 0) for chunk in chunks]
 
     def read(self, segment: Segment) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a segment; see ``DataStore.read``."""
-        return self._core.store.read(segment.data_file, segment.start, segment.size)
+        return self._store.read(segment.data_file, segment.start, segment.size)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,10 +16,16 @@ from tusd_py.model.body import StopSignal
 from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import Upload, UploadKind, UploadState
-from tusd_py.ports.locks import LockName, other_lock, upload_lock
-from tusd_py.ports.ranges import Filter
-from tusd_py.service.core import Caller, Core, given_up_on_error
+from tusd_py.ports.artifacts import ArtifactCatalog
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
+from tusd_py.ports.ranges import Filter, RangeCatalog
+from tusd_py.ports.store import DataStore
+from tusd_py.service.caller import Caller
+from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
+from tusd_py.settings import Config
 
 #: A key names an upload that may be anybody's, so it must not be one that somebody else hits upon.
 _KEY_LENGTH: Final = 16
@@ -73,17 +79,25 @@ class View:
     chunk_count: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
     """Create, view, list, delete."""
 
-    def __init__(self, core: Core, uploads: Uploads) -> None:
-        self._core = core
-        self._uploads = uploads
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    ranges: RangeCatalog
+    artifacts: ArtifactCatalog
+    clock: Callable[[], float]
+    lookup: Lookup
+    disposal: Disposal
+    uploads: Uploads
 
     async def find(self, upload_id: str, caller: Caller) -> Upload:
         """Return an upload. Raises UploadNotFound, SessionExpired, UploadConsumed."""
         try:
-            return await self._core.find(upload_id, caller)
+            return await self.lookup.find(upload_id, caller)
         except UploadExpired:
             raise SessionExpired(expired_at=await self._expired_at(upload_id)) from None
         except UploadNotFound:
@@ -94,20 +108,20 @@ class Sessions:
 
     async def artifact_of(self, upload_id: str, caller: Caller) -> str | None:
         """Return the id of the artifact that an upload went into; None when it did not."""
-        artifact_id = await self._core.artifacts.made_of(upload_id)
-        artifact = None if artifact_id is None else await self._core.artifacts.get(artifact_id)
+        artifact_id = await self.artifacts.made_of(upload_id)
+        artifact = None if artifact_id is None else await self.artifacts.get(artifact_id)
         return artifact.id if artifact is not None and artifact.user in (None, caller.user) else None
 
     def now(self) -> float:
         """Return the time, in seconds since 1970."""
-        return self._core.clock()
+        return self.clock()
 
     async def _expired_at(self, upload_id: str) -> str | None:
-        upload = await self._core.catalog.get(upload_id)
+        upload = await self.catalog.get(upload_id)
         if upload is None or upload.expires_at is None:
             return None
         is_tombstone = upload.state is UploadState.EXPIRED
-        at = upload.expires_at - (self._core.config.tombstone_for_s if is_tombstone else 0)
+        at = upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
         return format_time(at)
 
     async def create(self, wanted: WantedSession, caller: Caller) -> tuple[Upload, bool]:
@@ -123,9 +137,9 @@ class Sessions:
         if len(wanted.key) < _KEY_LENGTH:
             raise InvalidField("Idempotency-Key", f"must have at least {_KEY_LENGTH} characters")
         # One at a time: the same request again, while the first is at it, would need the space twice.
-        timeout_s = self._core.config.acquire_lock_timeout_s
-        async with self._core.locker.hold(_key_lock(caller, wanted.key), StopSignal(), timeout_s=timeout_s):
-            found = await self._core.ranges.find_key(caller.user, wanted.key)
+        timeout_s = self.config.acquire_lock_timeout_s
+        async with self.locker.hold(_key_lock(caller, wanted.key), StopSignal(), timeout_s=timeout_s):
+            found = await self.ranges.find_key(caller.user, wanted.key)
             if found is not None:
                 upload = await self._made_before(found, wanted, caller)
                 if not await self._given_up_without_file(upload):
@@ -138,21 +152,21 @@ class Sessions:
         Until then its files are a leftover's: should we die, the sweep removes them. As long as we live the
         lock keeps it away.
         """
-        core, is_durable = self._core, self._core.config.durability == "patch"
+        is_durable = self.config.durability == "patch"
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
-        upload = await self._uploads.admit(asked, caller)
+        upload = await self.uploads.admit(asked, caller)
         async with (
-            core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
-            given_up_on_error(core, upload),
+            self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
+            given_up_on_error(self.disposal, upload),
         ):
-            await core.catalog.add_leftover(upload.id, durable=is_durable)
-            await core.store.allocate(
-                upload.id, wanted.size, how=core.config.preallocate, min_free=core.config.min_free_bytes
+            await self.catalog.add_leftover(upload.id, durable=is_durable)
+            await self.store.allocate(
+                upload.id, wanted.size, how=self.config.preallocate, min_free=self.config.min_free_bytes
             )
-            await core.store.export(upload)
+            await self.store.export(upload)
             if is_durable:
-                await core.store.sync(upload.id)
-            await core.ranges.insert_session(
+                await self.store.sync(upload.id)
+            await self.ranges.insert_session(
                 upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
             )
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
@@ -160,30 +174,29 @@ class Sessions:
 
     async def _given_up_without_file(self, upload: Upload) -> bool:
         """Give up an open session whose file is gone, which nobody could send to; whether it was one."""
-        core = self._core
-        if upload.state is not UploadState.OPEN or await core.store.size(upload.id) is not None:
+        if upload.state is not UploadState.OPEN or await self.store.size(upload.id) is not None:
             return False
-        async with core.locker.hold(
-            upload_lock(upload.id), StopSignal(), timeout_s=core.config.acquire_lock_timeout_s
+        async with self.locker.hold(
+            upload_lock(upload.id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
         ):
-            await core.give_up(upload)
+            await self.disposal.give_up(upload)
         return True
 
     async def _made_before(self, upload_id: str, wanted: WantedSession, caller: Caller) -> Upload:
         try:
-            upload = await self._core.find(upload_id, caller)
+            upload = await self.lookup.find(upload_id, caller)
         except (UploadNotFound, UploadExpired):
             raise InvalidField("Idempotency-Key", "belongs to an upload that is gone") from None
         if upload.length != wanted.size:
             raise InvalidField("Idempotency-Key", "belongs to an upload of another size")
-        expected = (await self._core.ranges.facts(upload_id)).expected_sha256
+        expected = (await self.ranges.facts(upload_id)).expected_sha256
         if None not in (expected, wanted.sha256) and expected != wanted.sha256:
             raise InvalidField("Idempotency-Key", "belongs to an upload of another sha256")
         return upload
 
     async def view(self, upload: Upload) -> View:
         """Return what is known of an upload; waits for nobody."""
-        facts = await self._core.ranges.facts(upload.id)
+        facts = await self.ranges.facts(upload.id)
         if upload.prefix is not None:
             is_complete = upload.state is UploadState.COMPLETE
             received = (upload.length or 0) if is_complete else facts.received
@@ -193,12 +206,12 @@ class Sessions:
         received = await self._received(upload)
         count = int(received > 0)
         if upload.kind is UploadKind.FINAL:
-            count = len(await self._core.catalog.chunks(upload.id))
+            count = len(await self.catalog.chunks(upload.id))
         return View(upload=upload, facts=facts, received=received, chunk_count=count)
 
     async def _received(self, upload: Upload) -> int:
         try:
-            return await self._core.offset(upload)
+            return await self.lookup.offset(upload)
         except UploadNotFound:  # its row is there a moment longer than its file
             return 0
 
@@ -208,7 +221,7 @@ class Sessions:
         """Return chunks by offset. A final's are its partials; what tus appended in order is one."""
         upload = view.upload
         if upload.prefix is not None:
-            found = self._core.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
+            found = self.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
             return [view_of(each) async for each in found]
         views = await self._plain_chunks(view)
         views = [each for each in views if state in (None, each.state)]
@@ -217,8 +230,8 @@ class Sessions:
     async def _plain_chunks(self, view: View) -> list[ChunkView]:
         views: list[ChunkView] = []
         position = 0
-        for piece in await self._core.catalog.chunks(view.upload.id):
-            source = None if piece.source_id is None else await self._core.catalog.get(piece.source_id)
+        for piece in await self.catalog.chunks(view.upload.id):
+            source = None if piece.source_id is None else await self.catalog.get(piece.source_id)
             size = piece.size if piece.size is not None else (source.length if source else None) or 0
             views.append(
                 ChunkView(
@@ -246,7 +259,7 @@ class Sessions:
     async def count_chunks(self, view: View, *, state: str | None) -> int:
         """Return how many chunks are in ``state`` (None: any)."""
         if view.upload.prefix is not None:
-            return await self._core.ranges.count(view.upload.id, state=state)
+            return await self.ranges.count(view.upload.id, state=state)
         return len(await self.chunks(view, state=state))
 
     async def missing(self, view: View, *, limit: int = 1000) -> list[ByteRange]:
@@ -255,14 +268,14 @@ class Sessions:
         if upload.length is None or upload.state in (UploadState.COMPLETE, UploadState.EXPIRED):
             return []
         if upload.prefix is not None:
-            return await self._core.ranges.missing(upload.id, limit=limit)
+            return await self.ranges.missing(upload.id, limit=limit)
         if upload.kind is UploadKind.FINAL or view.received >= upload.length:
             return []
         return [ByteRange(view.received, upload.length)]
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[View]]:
         """Return how many uploads match, and one page of them."""
-        count, uploads = await self._core.ranges.list_uploads(wanted)
+        count, uploads = await self.ranges.list_uploads(wanted)
         views = []
         for upload in uploads:
             views.append(await self.view(upload))
@@ -277,4 +290,4 @@ class Sessions:
         """
         if upload.state is UploadState.COMMITTING:
             raise UploadNotOpen("committing", "the upload is just being committed")
-        await self._uploads.terminate(upload.id, caller)
+        await self.uploads.terminate(upload.id, caller)

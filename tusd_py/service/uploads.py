@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tusd_py import observe
 from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
-from tusd_py.ports.locks import upload_lock
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import Hooks
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.store import DataStore
 from tusd_py.service.append import Appender
-from tusd_py.service.core import Caller, Core, Progress, given_up_on_error
-from tusd_py.service.proof import Proof
+from tusd_py.service.caller import Caller, Progress
+from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.expected import ExpectedChecksum
+from tusd_py.service.finishing import Finishing
+from tusd_py.service.lookup import Lookup
+from tusd_py.settings import Config
 
 #: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
 _AT_ONCE_S: Final = 0.1
@@ -32,13 +39,24 @@ class Wanted:
     concat_header: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
     """Create, look at and terminate."""
 
-    def __init__(self, core: Core, appender: Appender) -> None:
-        self._core = core
-        self._appender = appender
-        self._finishing: dict[str, asyncio.Task[tuple[bool, Upload | None]]] = {}  # by upload id
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    hooks: Hooks
+    clock: Callable[[], float]
+    lookup: Lookup
+    finishing: Finishing
+    disposal: Disposal
+    appender: Appender
+    #: By upload id.
+    _finishing_now: dict[str, asyncio.Task[tuple[bool, Upload | None]]] = field(
+        default_factory=dict, init=False
+    )
 
     async def create(self, wanted: Wanted, caller: Caller) -> Progress:
         """Make an empty upload; one of length 0 is complete at once.
@@ -52,13 +70,15 @@ class Uploads:
         if upload.length != 0:
             await self._insert(upload)
             return Progress(upload, 0)
-        async with self._core.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
+        async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
             await self._insert(upload)
-            async with given_up_on_error(self._core, upload):
-                done, reply = await self._core.finish(upload, caller.request)
+            async with given_up_on_error(self.disposal, upload):
+                done, reply = await self.finishing.finish(upload, caller.request)
                 return Progress(done, 0, reply)
 
-    async def create_with(self, wanted: Wanted, body: Body, proof: Proof, caller: Caller) -> Progress:
+    async def create_with(
+        self, wanted: Wanted, body: Body, expected: ExpectedChecksum, caller: Caller
+    ) -> Progress:
         """Make an upload and store the bytes that came along (tus 1.0.0, Creation With Upload).
 
         Raises:
@@ -70,31 +90,30 @@ class Uploads:
         upload = await self.admit(wanted, caller)
         stop = StopSignal()
         # The lock from the start: a sweep must not find the upload full before this request finishes it.
-        async with self._core.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
+        async with self.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
             await self._insert(upload)
-            async with given_up_on_error(self._core, upload):
-                return await self._appender.fill(upload, body, proof, stop, caller)
+            async with given_up_on_error(self.disposal, upload):
+                return await self.appender.fill(upload, body, expected, stop, caller)
 
     async def _insert(self, upload: Upload) -> None:
-        core = self._core
         try:
-            await core.catalog.insert(upload, durable=core.config.durability == "patch")
+            await self.catalog.insert(upload, durable=self.config.durability == "patch")
         except asyncio.CancelledError:  # that may have come too late
-            await core.give_up(upload)
+            await self.disposal.give_up(upload)
             raise
-        async with given_up_on_error(core, upload):
-            await core.store.create(upload)
-            if core.config.durability == "patch":
-                await core.store.sync(upload.id)
+        async with given_up_on_error(self.disposal, upload):
+            await self.store.create(upload)
+            if self.config.durability == "patch":
+                await self.store.sync(upload.id)
         observe.log("UploadCreated", level=logging.DEBUG, id=upload.id, size=upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:
         """Return the upload to be made, after the limits and the application had their say."""
-        limit = self._core.config.max_size
+        limit = self.config.max_size
         if limit is not None and wanted.length is not None and wanted.length > limit:
             raise MaxSizeExceeded(max_size=limit)
-        now = self._core.clock()
-        after = self._core.config.expire_after_s
+        now = self.clock()
+        after = self.config.expire_after_s
         is_session = wanted.kind is UploadKind.SESSION
         upload = Upload(
             id=new_uuid() if is_session else new_upload_id(),
@@ -108,7 +127,7 @@ class Uploads:
             expires_at=now + after if after else None,
             prefix=0 if is_session else None,
         )
-        metadata = await self._core.hooks.creating(upload, caller.request)
+        metadata = await self.hooks.creating(upload, caller.request)
         if metadata is None:
             return upload
         return replace(upload, metadata=metadata, metadata_header=None)
@@ -123,19 +142,21 @@ class Uploads:
             UploadNotFound, UploadExpired, or what the hook raised at once.
         """
         upload = await self._find(upload_id, caller)
-        offset = await self._core.offset(upload)
+        offset = await self.lookup.offset(upload)
         # Of a final the offset does not say it: that is 0 until it is finished.
-        if (offset == upload.length or upload.kind is UploadKind.FINAL) and await self._core.is_full(upload):
+        if (offset == upload.length or upload.kind is UploadKind.FINAL) and await self.finishing.is_due(
+            upload
+        ):
             return await self._finished(Progress(upload, offset), caller)
         return Progress(upload, offset)
 
     async def _finished(self, progress: Progress, caller: Caller) -> Progress:
         """Return the upload finished, or as it is when that takes its time or is somebody else's work."""
         upload_id = progress.upload.id
-        task = self._finishing.get(upload_id)
+        task = self._finishing_now.get(upload_id)
         if task is None:
             task = asyncio.create_task(self._finish_if_free(upload_id, caller))
-            self._finishing[upload_id] = task
+            self._finishing_now[upload_id] = task
         await asyncio.wait({task}, timeout=_AT_ONCE_S)
         if not task.done():
             task.add_done_callback(_log_failure)
@@ -145,33 +166,33 @@ class Uploads:
             return progress
         if finished is None:
             raise UploadNotFound
-        return Progress(finished, await self._core.offset(finished))
+        return Progress(finished, await self.lookup.offset(finished))
 
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
         """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
         try:
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
+            async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
                 if held is None:
                     return False, None
-                return True, await self._core.finish_held_if_full(upload_id, caller.request)
+                return True, await self.finishing.finish_held_if_due(upload_id, caller.request)
         finally:
             # Here and not in a callback, which comes later: who looks next must not be told of this try.
-            del self._finishing[upload_id]
+            del self._finishing_now[upload_id]
 
     async def close(self) -> None:
         """Break off what is being finished; whoever looks at it next begins anew."""
-        for task in list(self._finishing.values()):
+        for task in list(self._finishing_now.values()):
             task.cancel()
-        await asyncio.gather(*self._finishing.values(), return_exceptions=True)
+        await asyncio.gather(*self._finishing_now.values(), return_exceptions=True)
 
     async def _find(self, upload_id: str, caller: Caller) -> Upload:
         try:
-            return await self._core.find(upload_id, caller)
+            return await self.lookup.find(upload_id, caller)
         except UploadExpired:
-            async with self._core.locker.hold_if_free(upload_lock(upload_id)) as held:
+            async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
                 if held:
                     raise
-        return await self._core.find_in_use(upload_id, caller)
+        return await self.lookup.find_in_use(upload_id, caller)
 
     async def terminate(self, upload_id: str, caller: Caller) -> None:
         """Delete an upload and free its space; whoever is writing to it is asked to stop first.
@@ -180,26 +201,25 @@ class Uploads:
             UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing is deleted,
             and nobody was asked to stop unless the hook agreed.
         """
-        core = self._core
         asked = False
 
         async def ask(upload: Upload) -> Upload:
             nonlocal asked
             if not asked:
-                await core.hooks.terminating(upload, caller.request)
+                await self.hooks.terminating(upload, caller.request)
                 asked = True
             return upload
 
         async def before_asking() -> None:
-            await ask(await core.find_in_use(upload_id, caller))
+            await ask(await self.lookup.find_in_use(upload_id, caller))
 
-        async with core.locker.hold(
+        async with self.locker.hold(
             upload_lock(upload_id),
             StopSignal(),
-            timeout_s=core.config.acquire_lock_timeout_s,
+            timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=before_asking,
         ):
-            await core.give_up(await ask(await core.find(upload_id, caller)))
+            await self.disposal.give_up(await ask(await self.lookup.find(upload_id, caller)))
         observe.log("UploadTerminated", id=upload_id)
 
 

@@ -19,9 +19,9 @@ from tusd_py.fronts.downloads.front import Content, Downloads
 from tusd_py.fronts.http.shared import Fields, caller_of, creation_url
 from tusd_py.model.digests import Checksum
 from tusd_py.service.artifacts import Artifacts, Made, file_of
-from tusd_py.service.chunks import ExpectedDigests
+from tusd_py.service.caller import Caller
 from tusd_py.service.commit import Commits, WantedCommit
-from tusd_py.service.core import Caller
+from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.reading import Segment
 from tusd_py.service.sessions import Sessions
 from tusd_py.settings import Config

@@ -29,8 +29,9 @@ from tusd_py.model.digests import ALGORITHMS, Checksum
 from tusd_py.model.ranges import ChunkState
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.ranges import Filter
-from tusd_py.service.chunks import Chunks, ExpectedDigests, Place
+from tusd_py.service.chunks import Chunks, Place
 from tusd_py.service.commit import Commits, Committed, WantedCommit
+from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.sessions import Sessions, WantedSession, view_of
 from tusd_py.settings import Config
 from tusd_py.transfer.asgi import body_of

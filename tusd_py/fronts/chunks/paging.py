@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from tusd_py.errors import FeatureDisabled
 from tusd_py.errors.chunks import InvalidField
 from tusd_py.fronts.chunks.fields import parse_size
-from tusd_py.service.core import Caller
+from tusd_py.service.caller import Caller
 from tusd_py.settings import Config
 
 #: Most items of one page, and how many there are unless a client says.

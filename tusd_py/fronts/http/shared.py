@@ -26,7 +26,7 @@ from tusd_py.errors import (
 )
 from tusd_py.fronts.tus.grammar import VERSION, HeaderFields
 from tusd_py.model.requests import RequestInfo
-from tusd_py.service.core import Caller
+from tusd_py.service.caller import Caller
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~%!$&'()*+,;=:\[\]-]+", re.ASCII)
 _FORWARDED_HOST: Final = re.compile(r'(?:^|[;\s])host="?([^";,\s]+)', re.IGNORECASE)

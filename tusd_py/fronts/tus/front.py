@@ -19,9 +19,9 @@ from tusd_py.model.digests import Checksum
 from tusd_py.model.upload import UploadKind
 from tusd_py.ports.hooks import HookReply
 from tusd_py.service.append import Appender
+from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.concat import Concatenation
-from tusd_py.service.core import Caller, Progress
-from tusd_py.service.proof import Proof
+from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.uploads import Uploads, Wanted
 from tusd_py.settings import Config
 from tusd_py.transfer.asgi import body_of
@@ -115,8 +115,8 @@ class TusFront:
         if wanted.concat is not None and wanted.concat.is_final:
             progress = await self._create_final(wanted, base_url, body, caller)
         elif wanted.has_chunk and body.length != 0:
-            proof = _proof(fields, wanted.checksum, body)
-            progress = await self._uploads.create_with(_wanted(wanted), body, proof, caller)
+            expected = _expected(fields, wanted.checksum, body)
+            progress = await self._uploads.create_with(_wanted(wanted), body, expected, caller)
         else:
             progress = await self._uploads.create(_wanted(wanted), caller)
         headers = {"Location": base_url + progress.upload.id, **tus.expiry_headers(progress.upload)}
@@ -146,9 +146,9 @@ class TusFront:
         """``PATCH``: append at ``Upload-Offset`` (tus 1.0.0, Core Protocol, PATCH)."""
         wanted = tus.parse_append(fields)
         body = body_of(request.scope, request.receive)
-        proof = _proof(fields, wanted.checksum, body)
+        expected = _expected(fields, wanted.checksum, body)
         progress = await self._appender.append(
-            upload_id, wanted.offset, body, proof, caller_of(request), length=wanted.length
+            upload_id, wanted.offset, body, expected, caller_of(request), length=wanted.length
         )
         headers = tus.offset_headers(progress.upload, progress.offset)
         return _with_reply(Response(status_code=204, headers=headers), progress.reply)
@@ -172,10 +172,10 @@ def _wanted(request: tus.CreateRequest) -> Wanted:
     )
 
 
-def _proof(fields: Fields, checksum: Checksum | None, body: Body) -> Proof:
+def _expected(fields: Fields, checksum: Checksum | None, body: Body) -> ExpectedChecksum:
     """Return what is claimed of the body; a trailer is read once the body is over."""
     if not tus.announces_checksum_trailer(fields):
-        return Proof(checksum)
+        return ExpectedChecksum(checksum)
 
     def late() -> Checksum:
         values = [value.decode("latin-1") for name, value in body.trailers if name == b"upload-checksum"]
@@ -186,7 +186,7 @@ def _proof(fields: Fields, checksum: Checksum | None, body: Body) -> Proof:
             raise InvalidChecksum("Upload-Checksum", "was announced as a trailer and is empty")
         return found
 
-    return Proof(checksum, late)
+    return ExpectedChecksum(checksum, late)
 
 
 def _with_reply(response: Response, reply: HookReply | None) -> Response:

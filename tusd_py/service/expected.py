@@ -1,4 +1,4 @@
-"""What a client claims about the bytes of one request, and whether it is true."""
+"""What a client says of the bytes of one request, and whether it is true."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tusd_py.errors import ChecksumMismatch
+from tusd_py.errors.chunks import ChunkDigestMismatch
 from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
 from tusd_py.ports.store import DataStore
+from tusd_py.service.alive import Sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Proof:
+class ExpectedChecksum:
     """The checksum of a request: known before its body, after it, or both, or not at all."""
 
     checksum: Checksum | None = None
@@ -43,3 +45,33 @@ class Proof:
             await store.digest(name, start, start + count, again)
             if not checksum.matches(again):
                 raise ChecksumMismatch(algorithm=checksum.algorithm)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedDigests:
+    """The digests of a chunk: those known before its bytes, and the sha256 that come after them."""
+
+    known: Sequence[Checksum] = ()
+    late: Callable[[], Sequence[Checksum]] = tuple
+
+    def hashes(self) -> list[Hash]:
+        """Return what must see the bytes beside the sha256 that every chunk gets."""
+        return [checksum.new_hash() for checksum in self.known if checksum.algorithm != "sha256"]
+
+    def verify(self, taken: Sha256, others: Sequence[Hash]) -> None:
+        """Compare everything that the client says with what arrived; ``others`` are those of ``hashes``.
+
+        Raises ChunkDigestMismatch, InvalidDigest.
+        """
+        rest = iter(others)
+        pairs: list[tuple[Checksum, Hash]] = [
+            (checksum, taken if checksum.algorithm == "sha256" else next(rest)) for checksum in self.known
+        ]
+        pairs += [(checksum, taken) for checksum in self.late()]
+        for checksum, found in pairs:
+            if not checksum.matches(found):
+                raise ChunkDigestMismatch(
+                    algorithm=checksum.algorithm,
+                    expected=checksum.expected.hex(),
+                    actual=found.digest().hex(),
+                )

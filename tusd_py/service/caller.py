@@ -1,0 +1,25 @@
+"""Who asks for something, and what it came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tusd_py.model.upload import Upload
+from tusd_py.ports.hooks import HookReply, IncomingRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and by which request; None: by none, as the sweep does."""
+
+    user: str | None = None
+    request: IncomingRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An upload and how many of its bytes count (the offset), after a request."""
+
+    upload: Upload
+    offset: int
+    reply: HookReply | None = None

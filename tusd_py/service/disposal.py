@@ -1,0 +1,49 @@
+"""Giving uploads up: the one way in which they go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tusd_py.model.upload import Upload
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.store import DataStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disposal:
+    """Frees what uploads use."""
+
+    catalog: Catalog
+    store: DataStore
+
+    async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
+        """Free everything that only this upload uses; the caller holds its lock.
+
+        It was deleted, expired or refused. A data file that a final still uses stays until that goes, too.
+        """
+        names = await self.catalog.release(upload.id, tombstone_until=tombstone_until)
+        await self.store.remove_export(upload.id)
+        for name in names:
+            await self.remove(name)
+
+    async def remove(self, name: str) -> None:
+        """Remove the files of a leftover that nothing refers to."""
+        await self.store.remove_export(name)
+        await self.store.remove(name)
+        await self.catalog.forget_leftover(name)
+
+
+class given_up_on_error:
+    """Give up an upload that was just made when what follows fails in any way; hold its lock."""
+
+    def __init__(self, disposal: Disposal, upload: Upload) -> None:
+        self._disposal = disposal
+        self._upload = upload
+
+    async def __aenter__(self) -> None:
+        """Begin."""
+
+    async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Free what was taken, if anything was raised."""
+        if error is not None:
+            await self._disposal.give_up(self._upload)

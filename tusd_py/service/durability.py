@@ -1,0 +1,16 @@
+"""What is on the disk before a client is told that it was received."""
+
+from __future__ import annotations
+
+from tusd_py.model.upload import Upload, UploadKind
+from tusd_py.settings import Config
+
+
+def syncs_chunks(config: Config, upload: Upload) -> bool:
+    """Whether a chunk's bytes are synced before the catalog says that they were received.
+
+    The commit of a session reads all of it again, so it notices what a power cut took. What tus began
+    is complete with its last byte, and after a power cut a row may be there without its bytes.
+    """
+    durability = config.durability
+    return durability == "patch" or (durability == "finish" and upload.kind is not UploadKind.SESSION)

@@ -1,0 +1,143 @@
+"""Finishing uploads: the hook, the record, and the finals that were waiting for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from tusd_py import observe
+from tusd_py.errors import UploadError
+from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.model.body import StopSignal
+from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
+from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.ranges import RangeCatalog
+from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.service.lifetime import Lifetime
+from tusd_py.settings import Config
+
+
+def completes(upload: Upload, offset: int) -> bool:
+    """Whether ``offset`` bytes make an open upload complete; a session is only by its commit."""
+    return (
+        upload.state is UploadState.OPEN and offset == upload.length and upload.kind is not UploadKind.SESSION
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finishing:
+    """Completes uploads."""
+
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    locker: Locker
+    hooks: Hooks
+    ranges: RangeCatalog
+    lifetime: Lifetime
+    clock: Callable[[], float]
+
+    async def finish(
+        self, upload: Upload, request: IncomingRequest | None
+    ) -> tuple[Upload, HookReply | None]:
+        """Complete an upload whose bytes are all there; the caller holds its lock.
+
+        The hook comes first and the record last, so that a crash repeats the hook and never loses it.
+
+        Raises:
+            SessionIncomplete: A chunk of it was deleted since the caller looked; nothing was changed.
+            StorageFull, or whatever the hook raises.
+        """
+        if upload.prefix is None or upload.state is not UploadState.OPEN:
+            return await self._finish(upload, request)
+        # Chunks come and go without the upload's lock: from here on none of this one does.
+        await self.begin_commit(upload.id)
+        try:
+            return await self._finish(upload, request)
+        except BaseException:
+            await self.ranges.reopen(upload.id)
+            raise
+
+    async def begin_commit(self, upload_id: str) -> None:
+        """Let no chunk of an upload change any more; whoever calls it completes the upload or reopens it.
+
+        Raises SessionIncomplete, UploadNotOpen: nothing was changed.
+        """
+        try:
+            await self.ranges.begin_commit(upload_id)
+        except asyncio.CancelledError:  # that may have come too late
+            await self.ranges.reopen(upload_id)
+            raise
+
+    async def _finish(
+        self, upload: Upload, request: IncomingRequest | None
+    ) -> tuple[Upload, HookReply | None]:
+        now = self.clock()
+        is_durable = self.config.durability != "none"
+        if upload.kind is not UploadKind.FINAL and is_durable:
+            await self.store.sync(upload.id)
+        done = replace(
+            upload,
+            state=UploadState.COMPLETE,
+            completed_at=now,
+            expires_at=self.lifetime.expiry(UploadState.COMPLETE),
+            unverified_from=None,
+        )
+        reply = await self.hooks.finishing(done, request)
+        filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
+        if upload.prefix is not None:
+            await self._export_complete(done)
+        observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
+        for final_id in filled:
+            try:
+                await self.finish_if_due(final_id, request)
+            except Exception:  # the partial is complete whatever becomes of the final; the sweep tries again
+                observe.LOGGER.exception("FinalNotFinished", extra={"fields": {"id": final_id}})
+        return done, reply
+
+    async def _export_complete(self, upload: Upload) -> None:
+        """Say in the export of what was kept as ranges that all of its bytes are there."""
+        try:
+            await self.store.export(upload)
+        except (OSError, UploadError, DataFileMissing):
+            # It is complete all the same; only a lost catalog would make its sender start again.
+            observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
+
+    async def finish_if_due(self, upload_id: str, request: IncomingRequest | None = None) -> Upload | None:
+        """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.
+
+        Returns:
+            The upload as it now is; None when it is gone.
+
+        Raises:
+            UploadLocked: Somebody holds it for longer than the lock time-out.
+        """
+        async with self.locker.hold(
+            upload_lock(upload_id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
+        ):
+            return await self.finish_held_if_due(upload_id, request)
+
+    async def finish_held_if_due(self, upload_id: str, request: IncomingRequest | None) -> Upload | None:
+        """Do as ``finish_if_due``; the caller has the upload's lock."""
+        upload = await self.catalog.get(upload_id)
+        if upload is not None and await self.is_due(upload):
+            try:
+                upload, _ = await self.finish(upload, request)
+            except SessionIncomplete:  # since we looked a chunk was deleted
+                upload = await self.catalog.get(upload_id)
+        return upload
+
+    async def is_due(self, upload: Upload) -> bool:
+        """Whether an upload is still to be finished though all its bytes are there."""
+        if upload.state is not UploadState.OPEN or upload.length is None:
+            return False
+        if upload.prefix is not None:
+            return completes(upload, upload.prefix)
+        if upload.kind is UploadKind.FINAL:
+            return all(chunk.size is not None for chunk in await self.catalog.chunks(upload.id))
+        stored = await self.store.size(upload.id)
+        return stored is not None and upload.offset(stored) == upload.length

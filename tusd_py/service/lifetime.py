@@ -1,0 +1,73 @@
+"""When uploads expire, and that none does while its bytes arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Final
+
+from tusd_py.model.upload import Upload, UploadState
+from tusd_py.ports.catalog import Catalog
+from tusd_py.settings import Config
+
+#: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
+#: by minutes is worth no write for every small PATCH.
+_RENEW_AFTER: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifetime:
+    """How long uploads live."""
+
+    config: Config
+    catalog: Catalog
+    clock: Callable[[], float]
+
+    def expiry(self, state: UploadState) -> float | None:
+        """Return when an upload that is in ``state`` since now expires; None: never."""
+        after = self.config.expire_after_s
+        if state is UploadState.COMPLETE:
+            after = self.config.expire_complete_after_s
+        return self.clock() + after if after else None
+
+    async def renewed(self, upload: Upload) -> Upload:
+        """Return an open upload with a new expiry, which is kept if it is worth a write."""
+        expires_at = self.expiry(UploadState.OPEN)
+        if expires_at is None or upload.expires_at is None:
+            return upload
+        if expires_at - upload.expires_at < self.config.expire_after_s * _RENEW_AFTER:
+            return upload
+        await self.catalog.renew(upload.id, expires_at)
+        return replace(upload, expires_at=expires_at)
+
+    @contextmanager
+    def kept(self, upload: Upload) -> Iterator[None]:
+        """Move the upload's expiry on while its bytes arrive, however long that takes."""
+        after = self.config.expire_after_s
+        if upload.expires_at is None or not after:
+            yield
+            return
+        loop = asyncio.get_running_loop()
+
+        async def renew() -> None:
+            while True:
+                await self.catalog.renew(upload.id, self.clock() + after)
+                await asyncio.sleep(after / 3)
+
+        renewal: asyncio.Task[None] | None = None
+
+        def start() -> None:
+            nonlocal renewal
+            renewal = asyncio.create_task(renew())
+
+        # The first renewal waits: most bodies are over long before.
+        remaining = upload.expires_at - self.clock()
+        timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            if renewal is not None:
+                renewal.cancel()
