@@ -20,7 +20,7 @@ from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.model.claims import Granted, Wish
 from tusd_py.model.ranges import ByteRange
-from tusd_py.model.upload import Upload, UploadKind, new_uuid
+from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadKind, new_uuid
 from tusd_py.ports.ranges import RangeCatalog
 
 _CHUNK_BYTES: Final = 1024
@@ -57,7 +57,7 @@ async def _measure(file: Path, rows: int) -> list[float]:
 
 async def check(ranges: RangeCatalog, upload_id: str, count: int) -> None:
     """See that so many chunks were recorded, without a gap. Raises LoadFailed."""
-    received = await ranges.count(upload_id, state="received")
+    received = await ranges.count(upload_id, state=ChunkState.RECEIVED)
     if received != count or await ranges.missing(upload_id, limit=1):
         raise LoadFailed(f"the catalog has {received} of {count} chunks, or has them elsewhere")
 
@@ -71,7 +71,7 @@ async def new_session(ranges: RangeCatalog, size: int) -> str:
         length=size,
         created_at=now,
         expires_at=now + _WEEK_S,
-        prefix=0,
+        layout=Ranged(),
     )
     await ranges.insert_session(upload, expected_sha256=None, key=None, durable=True)
     return upload.id

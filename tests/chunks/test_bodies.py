@@ -122,7 +122,7 @@ def test_the_fields_of_a_chunk_are_small(server: Service, api: Api) -> None:
         headers = {"Content-Type": FORM, **content_range(0, large)}
         reply: httpx.Response = api.http.put(upload["href"], content=content + b"--b--\r\n", headers=headers)
         problem(reply, "body-too-large", 413)
-        assert server.rows("SELECT * FROM ranges WHERE upload_id = ?", upload["id"]) == []
+        assert server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
     assert api.put_form(upload, 0, large, sha256=sha256(large)).status_code == 200
 
 

@@ -102,7 +102,7 @@ def test_tus_deletes_a_session(server: Service, api: Api) -> None:
     api.put(upload, 1000, DATA[1000:2000])
     assert api.http.delete(upload["tus_url"], headers=TUS).status_code == 204
     assert upload["id"] not in server.files()
-    for table in ("ranges", "sessions"):
+    for table in ("upload_chunks", "sessions"):
         assert server.rows(f"SELECT * FROM {table} WHERE upload_id = ?", upload["id"]) == []  # noqa: S608
 
 

@@ -43,7 +43,7 @@ def test_e26_expiry(serve: Callable[..., Service]) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert server.files() == set()
-    for table in ("uploads", "ranges", "sessions"):
+    for table in ("uploads", "upload_chunks", "sessions"):
         assert server.rows(f"SELECT * FROM {table}") == []  # noqa: S608
 
 

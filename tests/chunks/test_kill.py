@@ -163,7 +163,8 @@ def test_the_server_goes_down_during_a_commit(serve: Callable[..., Service]) -> 
     upload = api.create(size)
     run(
         server,
-        "INSERT INTO ranges VALUES (?, 0, ?, 'received', 'c', ?, NULL, 0, 0)",
+        "INSERT INTO upload_chunks (upload_id, position, size, state, id, sha256, start, created_at)"
+        " VALUES (?, 0, ?, 'received', 'c', ?, 0, 0)",
         upload["id"],
         size,
         "0" * 64,

@@ -93,7 +93,8 @@ def send(api: Api, upload: dict[str, Any], model: Model, put: Put) -> None:
 
 def check(server: Service, api: Api, upload_id: str, model: Model) -> None:
     rows = server.rows(
-        "SELECT offset, offset + size, sha256 FROM ranges WHERE upload_id = ? ORDER BY offset", upload_id
+        "SELECT position, position + size, sha256 FROM upload_chunks WHERE upload_id = ? ORDER BY position",
+        upload_id,
     )
     assert rows == [(*each, sha256(model.ranges[each])) for each in sorted(model.ranges)]
     ((prefix, received, count),) = server.rows(

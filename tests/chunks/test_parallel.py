@@ -67,7 +67,7 @@ def test_t3_sixteen_clients_send_the_same_range(serve: Callable[..., Service]) -
         replies = list(pool.map(send, range(16)))
     assert {status for status, _ in replies} <= {200, 423}
     assert sum(created for _, created in replies) == 1
-    assert server.rows("SELECT offset, size, state FROM ranges") == [(0, 1 << 20, "received")]
+    assert server.rows("SELECT position, size, state FROM upload_chunks") == [(0, 1 << 20, "received")]
     assert (server.directory / upload["id"]).read_bytes() == data
 
 
@@ -79,7 +79,8 @@ def many(serve: Callable[..., Service]) -> tuple[Service, str]:
     connection = sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)
     with connection:
         connection.executemany(
-            "INSERT INTO ranges VALUES (?, ?, 10, 'received', ?, ?, NULL, 0, 0)",
+            "INSERT INTO upload_chunks (upload_id, position, size, state, id, sha256, start, created_at)"
+            " VALUES (?, ?, 10, 'received', ?, ?, 0, 0)",
             [(upload["id"], i * 10, f"c{i}", sha256(b"")) for i in range(1, 10_000)],
         )
         connection.execute("UPDATE sessions SET received = 99990, chunk_count = 9999")

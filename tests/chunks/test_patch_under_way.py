@@ -17,8 +17,8 @@ from tests.contract.bodies import sent
 from tests.support.tus import payload, sha256
 from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
-from tusd_py.model.ranges import ByteRange, ChunkState
-from tusd_py.model.upload import UploadState
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, Ranged, UploadState
 from tusd_py.service.caller import Caller
 from tusd_py.service.chunks import Place
 from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
@@ -193,8 +193,10 @@ def test_a_commit_of_chunks_for_tus_names_the_gaps(api: Api) -> None:
 async def deleted_once_received(backends: Backends, upload_id: str, last: int) -> None:
     """Delete the first chunk as soon as the one at ``last`` is recorded, before anybody else has a turn."""
     while True:
-        chunk = await backends.service.ports.ranges.chunk_at(upload_id, last)
-        if chunk is not None and chunk.state is ChunkState.RECEIVED:
+        upload = await backends.service.ports.catalog.get(upload_id)
+        assert upload is not None
+        received = backends.service.ports.catalog.chunks(upload, state=ChunkState.RECEIVED)
+        if last in [chunk.offset async for chunk in received]:
             await backends.service.ports.ranges.delete_chunk(upload_id, 0)
             return
         await asyncio.sleep(0)
@@ -224,7 +226,7 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
         await deletion
         current = await backends.service.ports.catalog.get(upload.id)
         assert current is not None
-        assert (current.state, current.prefix) == (UploadState.OPEN, 0)
+        assert (current.state, current.layout) == (UploadState.OPEN, Ranged())
         assert await backends.service.ports.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
         await service.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
         assert (tmp_path / upload.id).read_bytes() == b"C" * 10 + b"B" * 10

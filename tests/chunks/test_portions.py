@@ -14,9 +14,9 @@ from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.errors.chunks import RangeOverlap
 from tusd_py.errors.commits import SessionIncomplete
-from tusd_py.model.claims import Overlap, Wish
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.model.upload import Upload, UploadKind, new_uuid
+from tusd_py.model.claims import Granted, Overlap, Wish
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadKind, new_uuid
 from tusd_py.service.claims import refusal_of
 
 _T = TypeVar("_T")
@@ -27,7 +27,7 @@ COUNT = 3000
 async def many_chunks(directory: Path) -> AsyncIterator[tuple[Backends, str]]:
     """An upload of ``COUNT`` chunks of two bytes; every third one is missing."""
     backends = await open_backends(Config(upload_dir=directory))
-    upload = Upload(id=new_uuid(), kind=UploadKind.SESSION, length=6 * COUNT, created_at=0.0, prefix=0)
+    upload = Upload(id=new_uuid(), kind=UploadKind.SESSION, length=6 * COUNT, created_at=0.0, layout=Ranged())
     ranges = backends.service.ports.ranges
     try:
         await ranges.insert_session(upload, expected_sha256=None, key=None, durable=False)
@@ -39,25 +39,19 @@ async def many_chunks(directory: Path) -> AsyncIterator[tuple[Backends, str]]:
 
 async def _received(backends: Backends, upload_id: str, offset: int) -> None:
     for start in (offset, offset + 4):
-        chunk = Chunk(
-            id=new_uuid(),
-            upload_id=upload_id,
-            range=ByteRange(start, start + 2),
-            state=ChunkState.RECEIVING,
-            worker=backends.service.liveness.worker,
-            created_at=0.0,
-        )
-        await backends.service.ports.ranges.claim(_wish(chunk))
-        await backends.service.ports.ranges.record(
-            chunk, sha256=sha256(b""), at=0.0, expires_at=None, durable=False
-        )
+        await _receive(backends, upload_id, ByteRange(start, start + 2))
 
 
-def _wish(chunk: Chunk) -> Wish:
-    worker = chunk.worker or ""
-    return Wish(
-        upload_id=chunk.upload_id, range=chunk.range, chunk_id=chunk.id, worker=worker, at=chunk.created_at
-    )
+async def _receive(backends: Backends, upload_id: str, wanted: ByteRange) -> None:
+    ranges = backends.service.ports.ranges
+    granted = await ranges.claim(_wish(backends, upload_id, wanted))
+    assert isinstance(granted, Granted)
+    await ranges.record(granted.chunk, sha256=sha256(b""), at=0.0, expires_at=None, durable=False)
+
+
+def _wish(backends: Backends, upload_id: str, wanted: ByteRange) -> Wish:
+    worker = backends.service.liveness.worker
+    return Wish(upload_id=upload_id, range=wanted, chunk_id=new_uuid(), worker=worker, at=0.0)
 
 
 async def turns_of_others(awaited: Awaitable[_T]) -> tuple[_T, int]:
@@ -80,18 +74,21 @@ async def turns_of_others(awaited: Awaitable[_T]) -> tuple[_T, int]:
 @pytest.mark.anyio
 async def test_t16_others_have_their_turn_while_chunks_are_read(tmp_path: Path) -> None:
     async with many_chunks(tmp_path) as (backends, upload_id):
-        ranges = backends.service.ports.ranges
+        ports = backends.service.ports
+        ranges, catalog = ports.ranges, ports.catalog
+        upload = await catalog.get(upload_id)
+        assert upload is not None
 
         async def read() -> list[int]:
-            return [each.range.start async for each in ranges.chunks(upload_id)]
+            return [each.offset async for each in catalog.chunks(upload)]
 
         found, turns = await turns_of_others(read())
         assert found == [start for at in range(0, 6 * COUNT, 6) for start in (at, at + 4)]
         assert turns > 10
-        some = [each.range.start async for each in ranges.chunks(upload_id, limit=700, offset=301)]
+        some = [each.offset async for each in catalog.chunks(upload, limit=700, offset=301)]
         assert some == found[301:1001]
-        assert [each async for each in ranges.chunks(upload_id, limit=5, offset=2 * COUNT)] == []
-        assert [each async for each in ranges.chunks(upload_id, state="receiving")] == []
+        assert [each async for each in catalog.chunks(upload, limit=5, offset=2 * COUNT)] == []
+        assert [each async for each in catalog.chunks(upload, state=ChunkState.RECEIVING)] == []
 
         gaps, turns = await turns_of_others(ranges.missing(upload_id, limit=2 * COUNT))
         assert gaps == [ByteRange(at + 2, at + 4) for at in range(0, 6 * COUNT, 6)]
@@ -104,14 +101,7 @@ async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> Non
     """What is missing is not put together while others wait to write."""
     async with many_chunks(tmp_path) as (backends, upload_id):
         ranges = backends.service.ports.ranges
-        chunk = Chunk(
-            id=new_uuid(),
-            upload_id=upload_id,
-            range=ByteRange(9001, 6 * COUNT),
-            state=ChunkState.RECEIVING,
-            created_at=0.0,
-        )
-        overlap = await ranges.claim(_wish(chunk))
+        overlap = await ranges.claim(_wish(backends, upload_id, ByteRange(9001, 6 * COUNT)))
         assert isinstance(overlap, Overlap)
         refusal = await refusal_of(overlap, ranges, upload_id)
         assert isinstance(refusal, RangeOverlap)
@@ -123,15 +113,7 @@ async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> Non
             await ranges.begin_commit(upload_id)
         assert incomplete.value.members["missing"] == members["missing"]
         for at in range(0, 6 * COUNT, 6):
-            gap = Chunk(
-                id=new_uuid(),
-                upload_id=upload_id,
-                range=ByteRange(at + 2, at + 4),
-                state=ChunkState.RECEIVING,
-                created_at=0.0,
-            )
-            await ranges.claim(_wish(gap))
-            await ranges.record(gap, sha256=sha256(b""), at=0.0, expires_at=None, durable=False)
+            await _receive(backends, upload_id, ByteRange(at + 2, at + 4))
         assert await ranges.unfilled(upload_id) is None
         assert await ranges.missing(upload_id, limit=5) == []
 

@@ -50,7 +50,7 @@ def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
             f"PATCH {other['tus_url']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             "Content-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\r\n12345".encode()
         )
-        while not server.rows("SELECT * FROM ranges WHERE upload_id = ?", other["id"]):
+        while not server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", other["id"]):
             time.sleep(0.01)
         fields = problem(api.commit(other, sha256(b"x")), "upload-incomplete", 409)
         assert fields["missing"] == fields["in_progress"] == [{"start": 0, "end": 9}]
@@ -137,7 +137,7 @@ def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> N
         assert fields["type"].rpartition(":")[2] == "server-shutdown"
         assert fields["retryable"] is True
     server.process.wait(20)
-    assert server.rows("SELECT * FROM ranges") == []
+    assert server.rows("SELECT * FROM upload_chunks") == []
 
 
 @pytest.mark.anyio

@@ -26,7 +26,8 @@ def content(server: Service, upload: dict[str, Any]) -> bytes:
 
 def ranges(server: Service, upload: dict[str, Any]) -> list[Any]:
     return server.rows(
-        "SELECT offset, size, state, sha256 FROM ranges WHERE upload_id = ? ORDER BY offset", upload["id"]
+        "SELECT position, size, state, sha256 FROM upload_chunks WHERE upload_id = ? ORDER BY position",
+        upload["id"],
     )
 
 
@@ -352,7 +353,7 @@ def test_e27_deletion_while_a_chunk_arrives(serve: Callable[..., Service], durab
         assert upload["id"] not in server.files()
         other.sendall(DATA[10:50])
         assert read_reply(other).startswith(b"HTTP/1.1 404")
-    assert server.rows("SELECT * FROM ranges WHERE upload_id = ?", upload["id"]) == []
+    assert server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
 
 
 @pytest.mark.parametrize("size", [2**63, -1, "ten", "1.5", 1.5, True, None, "", " 1", "+1", [1]])

@@ -107,7 +107,7 @@ def test_e25_no_space_while_a_chunk_is_written(serve: Callable[..., Service]) ->
     data = payload(2 << 20)
     fields = problem(api.put(upload, 1 << 19, data[1 << 19 :]), "no-space", 507)
     assert fields["retryable"] is True
-    assert server.rows("SELECT * FROM ranges") == []
+    assert server.rows("SELECT * FROM upload_chunks") == []
     assert api.put(upload, 0, data[: 1 << 19]).status_code == 200
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.backends import OpenCatalog
-from tests.contract.uploads import NOW, final, partial, pieces, single
+from tests.contract.uploads import NOW, chunks_of, final, partial, pieces, single
 from tusd_py.errors import UploadNotFound
-from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
+from tusd_py.model.upload import GROWING, ChunkState, Growing, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 
 pytestmark = pytest.mark.anyio
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 
 async def test_nothing_is_known_of_what_was_never_made(catalog: Catalog) -> None:
     assert await catalog.get("a") is None
-    assert await catalog.chunks("a") == []
+    assert await chunks_of(catalog, "a") == []
     assert not await catalog.is_leftover("a")
     assert await catalog.removable() == []
     assert await catalog.expired(NOW, limit=10) == []
@@ -35,7 +35,7 @@ async def test_an_upload_comes_back_as_it_was(catalog: Catalog) -> None:
         concat_header="partial",
         completed_at=NOW + 1.25,
         expires_at=NOW + 2.5,
-        unverified_from=7,
+        layout=Growing(7),
         state=UploadState.COMPLETE,
     )
     bare = single("b", length=None)
@@ -54,18 +54,19 @@ async def test_an_upload_that_is_there_is_left_as_it_is(catalog: Catalog) -> Non
 
 async def test_chunks_of_an_upload_that_is_there_are_left_as_they_are(catalog: Catalog) -> None:
     """A tombstone must not get new references to data files, which would never be removed."""
-    await catalog.insert(single("a", kind=UploadKind.FINAL))
-    await catalog.insert(single("a", kind=UploadKind.FINAL), pieces("a", "x", "y"))
-    assert await catalog.chunks("a") == []
+    await catalog.insert(final("a"))
+    await catalog.insert(final("a"), pieces("a", "x", "y"))
+    assert await chunks_of(catalog, "a") == []
 
 
 async def test_chunks_come_in_the_order_of_the_bytes(catalog: Catalog) -> None:
+    """Twelve, since as text 10 comes before 2."""
     chunks = [
-        UploadChunk(upload_id="a", position=number, size=number, data_file=f"d{9 - number}", start=number)
-        for number in range(12)
+        replace(chunk, state=ChunkState.RECEIVED, data_file=f"d{9 - number}", start=number)
+        for number, chunk in enumerate(pieces("a", *"abcdefghijkl", sizes=range(12)))
     ]
-    await catalog.insert(single("a", kind=UploadKind.FINAL), [*chunks[5:], *chunks[:5]])
-    assert await catalog.chunks("a") == chunks
+    await catalog.insert(final("a"), chunks)
+    assert await chunks_of(catalog, "a") == chunks
 
 
 async def test_length_of_a_deferred_upload(catalog: Catalog) -> None:
@@ -82,7 +83,7 @@ async def test_unverified_bytes_are_remembered_and_forgotten(catalog: Catalog) -
     await catalog.insert(upload)
     for offset in (0, 4, None):
         await catalog.set_unverified("a", offset)
-        assert await catalog.get("a") == replace(upload, unverified_from=offset)
+        assert await catalog.get("a") == replace(upload, layout=Growing(offset))
 
 
 async def test_expiry_can_be_moved(catalog: Catalog) -> None:
@@ -97,7 +98,7 @@ async def test_expiry_can_be_moved(catalog: Catalog) -> None:
 
 async def test_completion(catalog: Catalog) -> None:
     """CHECK-11: with it every byte is verified."""
-    upload = single("a", unverified_from=3, expires_at=NOW)
+    upload = single("a", layout=Growing(3), expires_at=NOW)
     await catalog.insert(upload)
     assert await catalog.complete(upload, NOW + 1, expires_at=NOW + 9) == []
     done = replace(
@@ -105,7 +106,7 @@ async def test_completion(catalog: Catalog) -> None:
         state=UploadState.COMPLETE,
         completed_at=NOW + 1,
         expires_at=NOW + 9,
-        unverified_from=None,
+        layout=GROWING,
     )
     assert await catalog.get("a") == done
     assert await catalog.complete(upload, NOW + 2, expires_at=None) == []
@@ -171,7 +172,7 @@ async def test_a_refusal_undoes_only_itself(catalog: Catalog) -> None:
     )
     assert [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [UploadNotFound]
     assert await catalog.get("bad") is None
-    assert await catalog.chunks("bad") == []
+    assert await chunks_of(catalog, "bad") == []
     assert await catalog.get("a") == single("a")
     assert await catalog.get("c") == single("c")
     assert await catalog.get("good") == final("good", length=10)
@@ -237,7 +238,7 @@ async def test_processes_see_each_other_s_uploads_at_once(
     await catalog.insert(single("a"))
     assert await second.get("a") == single("a")
     await second.set_unverified("a", 3)
-    assert await catalog.get("a") == single("a", unverified_from=3)
+    assert await catalog.get("a") == single("a", layout=Growing(3))
 
 
 async def test_two_write_at_once_and_none_is_refused(catalog: Catalog, open_another: OpenCatalog) -> None:

@@ -9,7 +9,7 @@ from tests.contract.uploads import NOW, single
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.errors.chunks import UploadNotOpen
-from tusd_py.model.upload import MOVES, Upload, UploadEvent, UploadKind, UploadState
+from tusd_py.model.upload import MOVES, Ranged, Upload, UploadEvent, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.ranges import RangeCatalog
 
@@ -24,7 +24,7 @@ def ranges_of(catalog: Catalog) -> RangeCatalog:
 
 def filled(state: UploadState) -> Upload:
     """A session that has all of its bytes."""
-    return single("a", kind=UploadKind.SESSION, state=state, prefix=10, expires_at=NOW)
+    return single("a", kind=UploadKind.SESSION, state=state, layout=Ranged(10), expires_at=NOW)
 
 
 async def happen(catalog: Catalog, upload: Upload, event: UploadEvent) -> None:

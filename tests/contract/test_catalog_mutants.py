@@ -2,7 +2,7 @@
 
 # ruff: noqa: D101 - a mutant is named after what it does wrong
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,9 +12,10 @@ import pytest
 from tests.contract import test_catalog, test_catalog_finals
 from tests.contract.backends import sqlite_catalog
 from tests.contract.mutants import is_kept
+from tests.contract.uploads import chunks_of
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.errors import UploadError
-from tusd_py.model.upload import Upload, UploadChunk, UploadState
+from tusd_py.model.upload import GROWING, ChunkState, Growing, Upload, UploadChunk, UploadState
 
 
 class Replaces(SqliteCatalog):
@@ -36,7 +37,7 @@ class KeepsMetadataAsText(SqliteCatalog):
 class ReturnsWithoutTheMark(SqliteCatalog):
     async def get(self, upload_id: str) -> Upload | None:
         found = await super().get(upload_id)
-        return found and replace(found, unverified_from=None)
+        return found and replace(found, layout=GROWING)
 
 
 class ForgetsUnverifiedBytes(SqliteCatalog):
@@ -49,7 +50,8 @@ class CompletesUnverifiedBytes(SqliteCatalog):
         self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
     ) -> list[str]:
         filled = await super().complete(upload, at, expires_at=expires_at)
-        await self.set_unverified(upload.id, upload.unverified_from)
+        assert isinstance(upload.layout, Growing)
+        await self.set_unverified(upload.id, upload.layout.unverified_from)
         return filled
 
 
@@ -95,8 +97,12 @@ class IgnoresTheLimit(SqliteCatalog):
 
 
 class ReversesChunks(SqliteCatalog):
-    async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        return (await super().chunks(upload_id))[::-1]
+    async def chunks(
+        self, upload: Upload, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
+    ) -> AsyncIterator[UploadChunk]:
+        found = super().chunks(upload, state=state, limit=limit, offset=offset)
+        for chunk in reversed([each async for each in found]):
+            yield chunk
 
 
 class FreesSharedFiles(SqliteCatalog):
@@ -107,7 +113,7 @@ class FreesSharedFiles(SqliteCatalog):
 
 class FreesOnlyTheFirstPiece(SqliteCatalog):
     async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
-        first = {chunk.data_file for chunk in (await self.chunks(upload_id))[:1]}
+        first = {chunk.data_file for chunk in (await chunks_of(self, upload_id))[:1]}
         names = await super().release(upload_id, tombstone_until=tombstone_until)
         return [name for name in names if name in first | {upload_id}]
 

@@ -9,17 +9,20 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.contract.uploads import single
+from tests.contract.uploads import NOW, chunks_of, partial, single
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
+from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, UploadChunk
 from tusd_py.ports.catalog import CatalogUnusable
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +82,57 @@ async def test_opening_again_changes_nothing(file: Path) -> None:
         assert look(file, "PRAGMA user_version") == [(len(MIGRATIONS),)]
     assert schemas[0] == schemas[1] == schemas[2]
     assert look(file, "SELECT id FROM uploads ORDER BY id") == [("u0",), ("u1",), ("u2",)]
+
+
+#: What version 3 had in two tables: a final with a complete and an incomplete partial, one that tusd made,
+#: and a session with a chunk and a claim.
+_OLD_ROWS = """
+    INSERT INTO uploads (id, kind, state, length, metadata, created_at, prefix) VALUES
+        ('done', 'partial', 'complete', 3, '{}', 1, NULL), ('half', 'partial', 'open', 4, '{}', 1, NULL),
+        ('f', 'final', 'open', 7, '{}', 2, NULL), ('tusd', 'final', 'complete', 5, '{}', 3, NULL),
+        ('s', 'session', 'open', 9, '{}', 4, 2);
+    INSERT INTO chunks VALUES
+        ('f', 0, 3, 'done', 0, 'done'), ('f', 1, NULL, 'half', 0, 'half'), ('tusd', 0, 5, 'tusd', 0, NULL);
+    INSERT INTO sessions (upload_id, received, chunk_count) VALUES ('s', 2, 2);
+    INSERT INTO ranges VALUES
+        ('s', 0, 2, 'received', 'c1', 'ab', NULL, 5, 6), ('s', 5, 4, 'receiving', 'c2', NULL, 'w', 7, NULL);
+    PRAGMA user_version = 3
+"""
+
+
+async def test_the_chunks_of_an_older_catalog_come_into_one_table(file: Path) -> None:
+    connection = sqlite3.connect(file)
+    for migration in MIGRATIONS[:3]:
+        for statement in migration:
+            connection.execute(statement)
+    connection.executescript(_OLD_ROWS)
+    connection.close()
+    catalog = await open_catalog(file)
+    first, second = await chunks_of(catalog, "f")
+    assert (first.state, first.offset, first.size) == (ChunkState.RECEIVED, 0, 3)
+    assert (second.state, second.offset, second.size) == (ChunkState.RECEIVING, 3, 4)
+    assert [(each.data_file, each.source_id) for each in (first, second)] == [("done",) * 2, ("half",) * 2]
+    (copied,) = await chunks_of(catalog, "tusd")
+    assert (copied.data_file, copied.start, copied.size, copied.source_id) == ("tusd", 0, 5, None)
+    received, claimed = await chunks_of(catalog, "s")
+    assert received == UploadChunk(
+        id="c1",
+        upload_id="s",
+        offset=0,
+        size=2,
+        sha256="ab",
+        data_file="s",
+        created_at=5,
+        completed_at=6,
+    )
+    assert (claimed.range, claimed.start, claimed.worker) == (ByteRange(5, 9), 5, "w")
+    assert (claimed.state, claimed.data_file) == (ChunkState.RECEIVING, "s")
+    assert await catalog.complete(partial("half", 4), NOW, expires_at=None) == ["f"], "it waited for this one"
+    assert await catalog.release("done", tombstone_until=None) == [], "the final uses its file"
+    for name in ("s", "tusd"):
+        assert await catalog.release(name, tombstone_until=None) == [name]
+        assert await chunks_of(catalog, name) == []
+    await catalog.close()
 
 
 async def test_a_newer_catalog_is_refused_and_left_alone(file: Path) -> None:
@@ -166,7 +220,7 @@ def test_processes_open_and_write_at_once_and_one_is_killed(file: Path) -> None:
         for process in workers:
             end(process)
     assert look(file, "SELECT count(*) FROM uploads") == [(4 * (1 + 24 + 24),)]
-    assert look(file, "SELECT count(*) FROM chunks") == [(4 * 24,)]
+    assert look(file, "SELECT count(*) FROM upload_chunks") == [(4 * 24,)]
     assert look(file, "PRAGMA integrity_check") == [("ok",)]
 
 
@@ -241,18 +295,24 @@ async def test_nothing_is_read_on_the_event_loop_from_a_remote_medium(file: Path
     """Any read may take as long as it likes there, and a connection serves one thread at a time."""
     catalog = await open_catalog(file, "remote")
     artifacts = SqliteArtifacts(catalog, ArtifactExports(file.with_name("exports")))
-    threads: list[str] = []
+    ranges, threads = SqliteRanges(catalog), list[str]()
     catalog.reader.set_trace_callback(lambda _: threads.append(threading.current_thread().name))
-    looks = [
-        catalog.get("a"),
-        catalog.chunks("a"),
+    looks: list[Awaitable[object]] = [
+        chunks_of(catalog, "a"),
         catalog.is_leftover("a"),
         artifacts.get("a"),
         artifacts.has_file("a"),
         artifacts.pending(),
         artifacts.pending("a"),
         artifacts.made_of("a"),
+        ranges.facts("a"),
+        ranges.count("a"),
+        ranges.claimants(),
+        ranges.committing(),
+        ranges.find_key(None, "key"),
+        ranges.missing("a", limit=1),
     ]
     await asyncio.gather(*looks)
-    assert threads == ["tusd-py-look-up_0"] * len(looks)
+    assert set(threads) == {"tusd-py-look-up_0"}
+    assert len(threads) > len(looks)
     await catalog.close()

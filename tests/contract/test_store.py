@@ -344,17 +344,25 @@ async def test_a_final_comes_back_with_its_pieces(store: DataStore) -> None:
     """CONCAT-09, after the catalog is lost."""
     final = Upload(id="f", kind=UploadKind.FINAL, length=5, concat_header="final;/p2 /p1", created_at=0.0)
     chunks = []
-    for position, (name, data) in enumerate([("p2", b"abc"), ("p1", b"de")]):
+    for offset, name, data in [(0, "p2", b"abc"), (3, "p1", b"de")]:
         partial = replace(UPLOAD, id=name, kind=UploadKind.PARTIAL, length=len(data))
         await store.create(partial)
         await write(store, 0, data, name=name)
         chunks.append(
-            UploadChunk(upload_id="f", position=position, size=len(data), data_file=name, source_id=name)
+            UploadChunk(
+                id=name,
+                upload_id="f",
+                offset=offset,
+                size=len(data),
+                data_file=name,
+                source_id=name,
+                created_at=0.0,
+            )
         )
     await store.export(final, chunks)
     adopted = await store.adopt("f")
     assert adopted is not None
-    assert adopted.chunks == tuple(chunks)
+    assert [replace(chunk, created_at=0.0) for chunk in adopted.chunks] == chunks
     assert (adopted.upload.kind, adopted.upload.state) == (UploadKind.FINAL, UploadState.COMPLETE)
     assert adopted.upload.concat_header == "final;/p2 /p1"
 

@@ -1,8 +1,10 @@
 """Uploads for the tests of catalogs."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind
+from tusd_py.model.upload import JOINED, ChunkState, Upload, UploadChunk, UploadKind
+from tusd_py.ports.catalog import Catalog
 
 NOW = 1_800_000_000.0
 
@@ -20,12 +22,27 @@ def partial(upload_id: str, length: int | None = 10, **changes: Any) -> Upload:
 
 def final(upload_id: str = "f", **changes: Any) -> Upload:
     """A final whose length is not known yet."""
-    return single(upload_id, **({"kind": UploadKind.FINAL, "length": None} | changes))
+    return single(upload_id, **({"kind": UploadKind.FINAL, "length": None, "layout": JOINED} | changes))
 
 
-def pieces(upload_id: str, *partial_ids: str) -> list[UploadChunk]:
-    """The chunks of a final, sizes unknown, as the service asks for them."""
+def pieces(upload_id: str, *partial_ids: str, sizes: Sequence[int] | None = None) -> list[UploadChunk]:
+    """The chunks of a final, none of them complete, as the service asks for them."""
+    known = sizes or [0] * len(partial_ids)
     return [
-        UploadChunk(upload_id=upload_id, position=position, size=None, data_file=name, source_id=name)
+        UploadChunk(
+            id=name,
+            upload_id=upload_id,
+            offset=sum(known[:position]),
+            size=known[position],
+            state=ChunkState.RECEIVING,
+            data_file=name,
+            source_id=name,
+            created_at=NOW,
+        )
         for position, name in enumerate(partial_ids)
     ]
+
+
+async def chunks_of(catalog: Catalog, upload_id: str) -> list[UploadChunk]:
+    """The chunks that the catalog has of an upload; of a final if there is no upload."""
+    return [each async for each in catalog.chunks(await catalog.get(upload_id) or final(upload_id))]

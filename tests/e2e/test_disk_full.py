@@ -232,13 +232,13 @@ def test_a_session_of_many_chunks_is_deleted_on_a_full_disk(disk: Disk) -> None:
     base = httpx.URL(disk.server.url).join("/uploads/")
     upload = httpx.post(base, json={"size": 10_000}).json()
     insert = (
-        "INSERT INTO ranges (upload_id, offset, size, state, id, sha256, created_at)"
-        " VALUES (?, ?, 1, 'received', ?, ?, 0)"
+        "INSERT INTO upload_chunks (upload_id, position, size, state, id, sha256, start, created_at)"
+        " VALUES (?, ?, 1, 'received', ?, ?, 0, 0)"
     )
     change(disk, insert, *((upload["id"], n, f"{n:036}", f"{n:064}") for n in range(10_000)))
     disk.fill()
     assert httpx.delete(base.join(upload["href"])).status_code == 204
-    assert (files(disk), rows(disk, "ranges")) == ([], 0)
+    assert (files(disk), rows(disk, "upload_chunks")) == ([], 0)
 
 
 def test_an_artifact_is_deleted_on_a_full_disk(disk: Disk) -> None:

@@ -69,7 +69,7 @@ async def test_a_deleted_partial(tus: Tus) -> None:
     assert (await tus.get(final)).status_code == 409
     await tus.delete(final)
     await tus.delete(b)
-    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "chunks": 0, "leftovers": 0})
+    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "upload_chunks": 0, "leftovers": 0})
 
 
 async def test_delete_before_completion(tus: Tus) -> None:

@@ -66,7 +66,7 @@ async def test_too_long(tus: Tus, body: Content) -> None:
     reply = await tus.post(3, body)
     assert (reply.status_code, "Location" in reply.headers) == (413, False)
     assert reply.text.startswith("ERR_UPLOAD_SIZE_EXCEEDED: ")
-    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "chunks": 0, "leftovers": 0})
+    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "upload_chunks": 0, "leftovers": 0})
 
 
 @pytest.mark.parametrize("body", [b"eleven byte", pieces(b"eleven", b" byte")], ids=["length", "chunked"])
@@ -85,7 +85,7 @@ async def test_a_cut_creation_leaves_nothing(tus: Tus) -> None:
     events = [{"type": "http.request", "body": b"hello", "more_body": True}]
     answer = await exchange(tus.app, "POST", "/files/", headers.items(), events)
     assert (answer.status, "location" in answer.headers) == (400, False)
-    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "chunks": 0, "leftovers": 0})
+    assert (tus.files(), tus.rows()) == ([], {"uploads": 0, "upload_chunks": 0, "leftovers": 0})
 
 
 async def test_deferred_length(tus: Tus) -> None:

@@ -72,7 +72,9 @@ async def test_the_sweep_frees_and_then_forgets(serve: Serve) -> None:
     tus = await serve(expire_after_s=HOUR, tombstone_for_s=HOUR, sweep_interval_s=0.02)
     url, other = await tus.create(10, b"hello"), await tus.create(10)
     tus.age(url, HOUR + 1)
-    await until(lambda: tus.rows() == {"uploads": 2, "chunks": 0, "leftovers": 0} and len(tus.files()) == 2)
+    await until(
+        lambda: tus.rows() == {"uploads": 2, "upload_chunks": 0, "leftovers": 0} and len(tus.files()) == 2
+    )
     assert tus.files() == [id_of(other), id_of(other) + ".info"]
     assert (await tus.head(url)).status_code == 410
     tus.age(url, HOUR + 1)

@@ -210,7 +210,7 @@ async def test_files_that_a_crash_kept_from_being_removed(tmp_path: Path) -> Non
     tus.sql("DELETE FROM uploads")
     async with running(tmp_path, sweep_interval_s=0.02) as tus:
         assert (await tus.head(url)).status_code == 404
-        await until(lambda: tus.rows() == {"uploads": 0, "chunks": 0, "leftovers": 0})
+        await until(lambda: tus.rows() == {"uploads": 0, "upload_chunks": 0, "leftovers": 0})
         assert tus.files() == []
 
 

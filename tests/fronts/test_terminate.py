@@ -11,7 +11,7 @@ from tests.support.tus import id_of
 
 pytestmark = pytest.mark.anyio
 
-NOTHING = {"uploads": 0, "chunks": 0, "leftovers": 0}
+NOTHING = {"uploads": 0, "upload_chunks": 0, "leftovers": 0}
 
 
 @pytest.mark.parametrize("body", [b"he", b"hello"], ids=["TERM-02: unfinished", "TERM-06: finished"])
@@ -119,7 +119,7 @@ async def test_a_data_file_stays_only_where_it_is_needed(tus: Tus) -> None:
     await tus.delete(a)
     await tus.delete(b)
     assert tus.files() == sorted([id_of(a), id_of(final) + ".info"])
-    assert tus.rows() == {"uploads": 1, "chunks": 1, "leftovers": 1}
+    assert tus.rows() == {"uploads": 1, "upload_chunks": 1, "leftovers": 1}
     reply = await tus.post(Upload_Concat=f"final;{a}")
     assert reply.status_code == 400
 

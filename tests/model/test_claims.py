@@ -19,8 +19,8 @@ from tusd_py.model.claims import (
     decide,
     decide_deletion,
 )
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.model.upload import UploadState
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, UploadChunk, UploadState
 
 SIZE = 5
 FREE, WRITING, THERE = 0, 1, 2
@@ -51,7 +51,7 @@ def test_no_sequence_of_claims_makes_ranges_overlap(
     steps: list[tuple[tuple[int, int], bool, str]], limit: int
 ) -> None:
     """The bytes of an upload, one by one, say the same as the rules on ranges."""
-    chunks: dict[int, Chunk] = {}
+    chunks: dict[int, UploadChunk] = {}
     model = bytearray(SIZE)
     for (start, stop), may_replace, step in steps:
         at = chunks.get(start)
@@ -70,7 +70,7 @@ def test_no_sequence_of_claims_makes_ranges_overlap(
         assert len(chunks) <= limit
 
 
-def _claim(chunks: dict[int, Chunk], model: bytearray, wanted: Wish, limit: int) -> None:
+def _claim(chunks: dict[int, UploadChunk], model: bytearray, wanted: Wish, limit: int) -> None:
     span = slice(wanted.range.start, wanted.range.stop)
     near = sorted((c for c in chunks.values() if c.range.overlaps(wanted.range)), key=lambda c: c.range)
     answer = decide(wanted, state=UploadState.OPEN, chunk_count=len(chunks), neighbours=near)
@@ -99,7 +99,7 @@ def _claim(chunks: dict[int, Chunk], model: bytearray, wanted: Wish, limit: int)
             raise AssertionError("the upload is open")
 
 
-def _delete(chunks: dict[int, Chunk], model: bytearray, start: int) -> None:
+def _delete(chunks: dict[int, UploadChunk], model: bytearray, start: int) -> None:
     match decide_deletion(chunks.get(start), state=UploadState.OPEN):
         case Forgotten(chunk):
             assert model[start] == THERE

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tusd_py.model.upload import (
     MOVES,
+    Growing,
     Upload,
     UploadEvent,
     UploadKind,
@@ -141,8 +142,7 @@ def test_an_upload_is_open_single_and_anybody_s_unless_told_otherwise() -> None:
     ],
 )
 def test_offset_counts_verified_bytes(unverified_from: int | None, stored: int, offset: int) -> None:
-    upload = Upload(id="a", length=10, created_at=0.0, unverified_from=unverified_from)
-    assert upload.offset(stored) == offset
+    assert Growing(unverified_from).offset(stored) == offset
 
 
 #: What may happen in which state, and what comes of it: an independent copy of the rule, as a table.

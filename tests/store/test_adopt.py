@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tusd_py.adapters.store_file.store import FileStore
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import GROWING, Ranged, Upload, UploadKind, UploadState, is_upload_id
 from tusd_py.ports.store import Adopted
 
 pytestmark = pytest.mark.anyio
@@ -88,7 +88,8 @@ async def test_final_that_tusd_copied_together(store: FileStore, directory: Path
     leave(directory, b"hello", IsFinal=True, PartialUploads=["aa", "bb"])
     found = await adopted(store)
     assert (found.upload.kind, found.upload.state) == (UploadKind.FINAL, UploadState.COMPLETE)
-    assert found.chunks == (UploadChunk(upload_id=ID, position=0, size=5, data_file=ID),)
+    (chunk,) = found.chunks
+    assert (chunk.offset, chunk.size, chunk.data_file, chunk.start, chunk.source_id) == (0, 5, ID, 0, None)
 
 
 async def test_final_that_tusd_was_still_copying(store: FileStore, directory: Path) -> None:
@@ -106,8 +107,8 @@ async def test_final_that_only_refers_to_its_partials(store: FileStore, director
     assert (found.upload.kind, found.upload.state) == (UploadKind.FINAL, UploadState.COMPLETE)
     assert found.upload.length == 7
     assert found.upload.concat_header == "final;bb aa bb"
-    pieces = [(chunk.position, chunk.data_file, chunk.source_id, chunk.size) for chunk in found.chunks]
-    assert pieces == [(0, "bb", "bb", 2), (1, "aa", "aa", 3), (2, "bb", "bb", 2)]
+    pieces = [(chunk.offset, chunk.data_file, chunk.source_id, chunk.size) for chunk in found.chunks]
+    assert pieces == [(0, "bb", "bb", 2), (2, "aa", "aa", 3), (5, "bb", "bb", 2)]
 
 
 @pytest.mark.parametrize("problem", ["missing", "short", "long", "symlink", "directory"])
@@ -245,9 +246,9 @@ async def test_our_own_upload_comes_back(store: FileStore) -> None:
     assert upload.state is UploadState.OPEN
 
 
-SESSION = Upload(id=ID, kind=UploadKind.SESSION, length=5, user="ann", created_at=1.0, prefix=0)
+SESSION = Upload(id=ID, kind=UploadKind.SESSION, length=5, user="ann", created_at=1.0, layout=Ranged())
 CONVERTED = Upload(
-    id=ID, kind=UploadKind.PARTIAL, length=5, concat_header="partial", created_at=1.0, prefix=3
+    id=ID, kind=UploadKind.PARTIAL, length=5, concat_header="partial", created_at=1.0, layout=Ranged(3)
 )
 
 
@@ -264,7 +265,7 @@ async def test_what_is_kept_as_ranges_comes_back_without_any(store: FileStore, u
     found = (await adopted(store)).upload
     assert (found.kind, found.state, found.length) == (upload.kind, UploadState.OPEN, 5)
     assert (found.user, found.concat_header) == (upload.user, upload.concat_header)
-    assert found.prefix == 0
+    assert found.layout == Ranged()
     assert await store.exported() == [ID]
 
 
@@ -284,14 +285,14 @@ async def test_a_crash_between_the_two_exports(store: FileStore, directory: Path
     ranged = directory / f".{ID}.session"
     ranged.write_bytes(ranged.read_bytes()[:size])
     found = await store.adopt(ID)
-    assert found is None if size < 10_000 else found is not None and found.upload.prefix == 0
+    assert found is None if size < 10_000 else found is not None and found.upload.layout == Ranged()
 
 
 async def test_a_description_that_says_that_it_is_a_session_s(store: FileStore, directory: Path) -> None:
     """Whoever put it under that name: a full file proves nothing."""
     leave(directory, bytes(5), IsSession=True)
     found = (await adopted(store)).upload
-    assert (found.kind, found.state, found.prefix) == (UploadKind.SESSION, UploadState.OPEN, 0)
+    assert (found.kind, found.state, found.layout) == (UploadKind.SESSION, UploadState.OPEN, Ranged())
 
 
 @pytest.mark.parametrize("upload", [SESSION, CONVERTED], ids=["session", "begun by tus"])
@@ -303,7 +304,7 @@ async def test_what_was_kept_as_ranges_and_is_complete(
     await store.export(replace(upload, state=UploadState.COMPLETE))
     assert {path.name for path in directory.iterdir()} == {ID, f"{ID}.info"}
     found = (await adopted(store)).upload
-    assert (found.state, found.length, found.prefix) == (UploadState.COMPLETE, 5, None)
+    assert (found.state, found.length, found.layout) == (UploadState.COMPLETE, 5, GROWING)
     await store.remove_export(ID)
     assert {path.name for path in directory.iterdir()} == {ID}
 

@@ -35,8 +35,16 @@ KEYS = [
 
 def written(upload: Upload, *partial_ids: str) -> bytes:
     chunks = [
-        UploadChunk(upload_id=upload.id, position=position, size=1, data_file=name, source_id=name)
-        for position, name in enumerate(partial_ids)
+        UploadChunk(
+            id=name,
+            upload_id=upload.id,
+            offset=offset,
+            size=1,
+            data_file=name,
+            source_id=name,
+            created_at=0.0,
+        )
+        for offset, name in enumerate(partial_ids)
     ]
     return format_info(upload, chunks, data_path=f"/srv/u/{upload.id}", info_path=f"/srv/u/{upload.id}.info")
 

@@ -116,7 +116,7 @@ class Tus:
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
-        tables = ("uploads", "chunks", "leftovers")
+        tables = ("uploads", "upload_chunks", "leftovers")
         return {table: self.sql(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608
 
     def age(self, url: str, seconds: float) -> None:

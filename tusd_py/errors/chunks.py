@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from tusd_py.errors import UploadError
-from tusd_py.model.ranges import ByteRange, Chunk
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import UploadChunk
 
 
 class ChunkError(UploadError):
@@ -136,8 +137,8 @@ class ChunkConflict(ChunkError):
     code = "ERR_CHUNK_CONFLICT"
     status = 409
 
-    def __init__(self, chunk: Chunk) -> None:
-        facts = {"offset": chunk.range.start, "size": chunk.range.size, "sha256": chunk.sha256}
+    def __init__(self, chunk: UploadChunk) -> None:
+        facts = {"offset": chunk.offset, "size": chunk.size, "sha256": chunk.sha256}
         super().__init__(
             "the range is there with other bytes; if the file changed, delete the chunk or start over",
             chunk=facts,

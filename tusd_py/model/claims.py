@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.model.upload import UploadState
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, UploadChunk, UploadState
 
 #: How many ranges a refusal names at most.
 NAMED: Final = 1000
@@ -30,22 +30,22 @@ class Wish:
 class Granted:
     """The range is the caller's to write, in place of ``replaced`` if that is not None."""
 
-    chunk: Chunk
-    replaced: Chunk | None = None
+    chunk: UploadChunk
+    replaced: UploadChunk | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
     """Exactly this range was received before: nothing may be written."""
 
-    chunk: Chunk
+    chunk: UploadChunk
 
 
 @dataclass(frozen=True, slots=True)
 class Busy:
     """Another request is writing bytes of this range."""
 
-    chunk: Chunk
+    chunk: UploadChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class NotOpen:
 class Forgotten:
     """The range is missing again."""
 
-    chunk: Chunk
+    chunk: UploadChunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,9 @@ class Absent:
 Answer: TypeAlias = Granted | Repeat | Busy | Overlap | Full | NotOpen
 
 
-def decide(wish: Wish, *, state: UploadState | None, chunk_count: int, neighbours: Sequence[Chunk]) -> Answer:
+def decide(
+    wish: Wish, *, state: UploadState | None, chunk_count: int, neighbours: Sequence[UploadChunk]
+) -> Answer:
     """Decide a claim.
 
     Args:
@@ -110,18 +112,23 @@ def decide(wish: Wish, *, state: UploadState | None, chunk_count: int, neighbour
         return Overlap([each.range for each in in_the_way])
     if wish.max_chunks is not None and chunk_count - (same is not None) >= wish.max_chunks:
         return Full(wish.max_chunks)
-    chunk = Chunk(
+    chunk = UploadChunk(
         id=wish.chunk_id,
         upload_id=wish.upload_id,
-        range=wish.range,
+        offset=wish.range.start,
+        size=wish.range.size,
         state=ChunkState.RECEIVING,
+        data_file=wish.upload_id,
+        start=wish.range.start,
         worker=wish.worker,
         created_at=wish.at,
     )
     return Granted(chunk, same)
 
 
-def decide_deletion(chunk: Chunk | None, *, state: UploadState | None) -> Forgotten | Busy | NotOpen | Absent:
+def decide_deletion(
+    chunk: UploadChunk | None, *, state: UploadState | None
+) -> Forgotten | Busy | NotOpen | Absent:
     """Decide whether the range that starts at a place is forgotten; ``chunk`` is what starts there."""
     if chunk is None:
         return Absent()

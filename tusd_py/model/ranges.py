@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -25,30 +24,6 @@ class ByteRange:
     def overlaps(self, other: ByteRange) -> bool:
         """Whether the two have a byte in common."""
         return self.start < other.stop and other.start < self.stop
-
-
-class ChunkState(StrEnum):
-    """Whether the bytes of a range are there."""
-
-    RECEIVING = "receiving"  # claimed by a request; on the disk there may be anything
-    RECEIVED = "received"  # there, verified, and never written again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chunk:
-    """A range of an upload that was received or is claimed by a request.
-
-    Those of one upload never overlap.
-    """
-
-    id: str
-    upload_id: str
-    range: ByteRange
-    state: ChunkState
-    sha256: str | None = None  # lower-case hexadecimal digits; None while it is being received
-    worker: str | None = None  # who holds the claim (see service.liveness)
-    created_at: float
-    completed_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,9 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, TypeAlias
+
+from tusd_py.model.ranges import ByteRange
 
 #: An id becomes a file name and a piece of a URL: one path segment, no leading dot, none of the
 #: names that stand beside a data file. Wider than the ids made here, because a directory left by
@@ -90,14 +92,47 @@ MOVES: Final[Mapping[UploadEvent, Move]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Growing:
+    """The upload is one chunk that grows: its data file's size says how many bytes it holds.
+
+    Attributes:
+        unverified_from: Bytes from here on await their checksum and do not count; None: all count.
+    """
+
+    unverified_from: int | None = None
+
+    def offset(self, stored: int) -> int:
+        """How many bytes count, of ``stored`` bytes in the data file."""
+        return stored if self.unverified_from is None else min(stored, self.unverified_from)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranged:
+    """The upload is chunks in any order, in a data file of its full size: the catalog says which are there.
+
+    Attributes:
+        prefix: Bytes received without a gap from 0 on.
+    """
+
+    prefix: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The upload is chunks that are other uploads, in order; it takes no bytes of its own."""
+
+
+#: How an upload keeps its bytes, and what follows from that.
+Layout: TypeAlias = Growing | Ranged | Joined
+
+GROWING: Final = Growing()
+JOINED: Final = Joined()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One upload as the catalog remembers it; replaced, never edited.
-
-    How many bytes an open upload holds is not here: the data file's size says it (see ``store``). Only
-    where chunks come in any order the file is allocated beforehand and says nothing; then the catalog
-    keeps the ranges that were received, and ``prefix`` here.
-    """
+    """One upload as the catalog remembers it; replaced, never edited."""
 
     id: str
     kind: UploadKind = UploadKind.SINGLE
@@ -110,8 +145,7 @@ class Upload:
     created_at: float  # seconds since 1970, UTC
     completed_at: float | None = None
     expires_at: float | None = None  # None: never. For a tombstone: when it is forgotten
-    unverified_from: int | None = None  # bytes from here on await their checksum and do not count
-    prefix: int | None = None  # bytes received without a gap from 0 on; None: not kept as ranges
+    layout: Layout = GROWING
 
     def __post_init__(self) -> None:
         if not is_upload_id(self.id):
@@ -122,18 +156,35 @@ class Upload:
             if not METADATA_KEY.fullmatch(key) or not isinstance(value, bytes):
                 raise ValueError(f"metadata {key!a} cannot be kept: keys are ASCII, values bytes")
 
-    def offset(self, stored: int) -> int:
-        """How many bytes count, of ``stored`` bytes in the data file: those not awaiting a checksum."""
-        return stored if self.unverified_from is None else min(stored, self.unverified_from)
+
+class ChunkState(StrEnum):
+    """Whether the bytes of a chunk are there."""
+
+    RECEIVING = "receiving"  # claimed by a request, or a partial that is not complete
+    RECEIVED = "received"  # there, verified, and never written again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UploadChunk:
-    """A run of an upload's bytes and where they are."""
+    """A run of an upload's bytes: which they are, whether they are there, and where.
 
+    The chunks of one upload never overlap.
+    """
+
+    id: str  # of one that the chunk API received its own; else that of the upload it was sent to
     upload_id: str
-    position: int  # 0, 1, 2 ... in the order of the bytes
-    size: int | None  # bytes; None while the source is not complete
+    offset: int  # of its first byte in the upload; after a partial of unknown length as if that were empty
+    size: int  # bytes; of a partial that is not complete its length as far as that is known, else 0
+    state: ChunkState = ChunkState.RECEIVED
+    sha256: str | None = None  # lower-case hexadecimal digits; None: not known
     data_file: str  # name of the file in the store
     start: int = 0  # first byte within that file
-    source_id: str | None = None  # the partial upload these bytes were sent to
+    source_id: str | None = None  # the partial upload that the bytes were sent to
+    worker: str | None = None  # who holds the claim (see service.liveness)
+    created_at: float  # seconds since 1970, UTC
+    completed_at: float | None = None
+
+    @property
+    def range(self) -> ByteRange:
+        """The bytes of the upload that it is. Raises ValueError where it is empty."""
+        return ByteRange(self.offset, self.offset + self.size)

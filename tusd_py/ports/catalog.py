@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from tusd_py.model.upload import Upload, UploadChunk
+from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
 
 class CatalogUnusable(Exception):
@@ -49,8 +49,18 @@ class Catalog(Protocol):
                 Nothing was added.
         """
 
-    async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        """Return a final's chunks in order; empty for an upload with a data file of its own."""
+    def chunks(
+        self, upload: Upload, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
+    ) -> AsyncIterator[UploadChunk]:
+        """Iterate over an upload's chunks and claims by offset. Other requests go on in between.
+
+        There are none of an upload that grows: that is one chunk, and only the store knows its size.
+
+        Args:
+            state: Only those in this state.
+            limit: At most so many; -1: all.
+            offset: So many are passed over first.
+        """
 
     async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
         """Set the length of a deferred upload, and of a final whose last unknown piece it was.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
-from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
-from tusd_py.model.upload import Upload
+from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +39,14 @@ class RangeCatalog(Protocol):
     ) -> None:
         """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more."""
 
-    async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
+    async def convert(self, upload: Upload, chunk: UploadChunk | None) -> None:
         """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""
 
     async def facts(self, upload_id: str) -> SessionFacts:
         """Return what is known of an upload's ranges; all zero when there are none."""
 
-    def chunks(
-        self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
-    ) -> AsyncIterator[Chunk]:
-        """Iterate over ranges and claims by offset; -1: all. Other requests go on in between."""
-
-    async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
-        """Return the range or claim that starts at byte ``offset``."""
-
-    async def count(self, upload_id: str, *, state: str | None = None) -> int:
-        """Return how many ranges and claims there are."""
+    async def count(self, upload_id: str, *, state: ChunkState | None = None) -> int:
+        """Return how many chunks and claims the catalog has of an upload; None: in any state."""
 
     async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
         """Return the first ``limit`` ranges that were not received, claimed ones included.
@@ -69,14 +61,14 @@ class RangeCatalog(Protocol):
         """Claim a range as ``model.claims.decide`` decides; on return that is done."""
 
     async def record(
-        self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
+        self, chunk: UploadChunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
     ) -> int:
         """Turn a claim into a received range, of ``chunk.range`` now; return the upload's prefix.
 
         Raises UploadNotFound when the claim is gone: the upload was deleted.
         """
 
-    async def drop_claim(self, chunk: Chunk) -> None:
+    async def drop_claim(self, chunk: UploadChunk) -> None:
         """Give a claim up; fine when it is gone."""
 
     async def delete_chunk(self, upload_id: str, offset: int) -> Forgotten | Busy | NotOpen | Absent:
@@ -97,7 +89,9 @@ class RangeCatalog(Protocol):
     async def set_sha256(self, upload_id: str, sha256: str) -> None:
         """Record the digest of the whole."""
 
-    async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
+    async def reopen(
+        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), error: str | None = None
+    ) -> None:
         """End a commit without success; the ranges ``drop`` become missing."""
 
     async def committing(self) -> list[str]:

@@ -52,18 +52,15 @@ class Adoption:
         files only once it is known, and an upload that nobody asks for expires only once it is known, too.
         """
         names = await self.store.exported()
-        count = 0
-        for name in names:
-            if await self.lookup.adopt(name) is not None:
-                count += 1
+        adopted = [upload for name in names if (upload := await self.lookup.adopt(name)) is not None]
         known = set(names)
-        for name in names:
-            for chunk in await self.catalog.chunks(name):
+        for upload in adopted:
+            async for chunk in self.catalog.chunks(upload):
                 if chunk.data_file not in known:  # a deleted partial that lives on in its finals
                     await self.catalog.add_leftover(chunk.data_file)
-        if count:
-            observe.log("UploadsAdopted", count=count)
-        return count
+        if adopted:
+            observe.log("UploadsAdopted", count=len(adopted))
+        return len(adopted)
 
     async def _adopt_artifacts(self) -> int:
         """Take the artifacts that a lost catalog knew, and whose files are there, into one that is new."""

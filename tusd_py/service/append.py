@@ -21,7 +21,7 @@ from tusd_py.errors import (
 )
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
-from tusd_py.model.upload import MAX_LENGTH, Upload, UploadKind, UploadState
+from tusd_py.model.upload import GROWING, MAX_LENGTH, Growing, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import DataStore
@@ -128,10 +128,10 @@ class Appender:
 
     async def _recovered(self, upload: Upload) -> Upload:
         """Discard what an earlier request left that never was verified: its process died."""
-        if upload.unverified_from is None:
+        if not isinstance(upload.layout, Growing) or upload.layout.unverified_from is None:
             return upload
-        await self._discard(upload, upload.unverified_from)
-        return replace(upload, unverified_from=None)
+        await self._discard(upload, upload.layout.unverified_from)
+        return replace(upload, layout=GROWING)
 
     async def _discard(self, upload: Upload, offset: int) -> None:
         await self.store.truncate(upload.id, offset)
@@ -174,7 +174,7 @@ class Appender:
     async def _write(
         self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
     ) -> _Written:
-        if upload.prefix is not None and upload.state is UploadState.OPEN:
+        if isinstance(upload.layout, Ranged) and upload.state is UploadState.OPEN:
             stop.shown = offset
             received = await self.ranged.write(upload, offset, body, expected, stop)
             return _Written(offset + received.count, received.ended)

@@ -24,7 +24,7 @@ from tusd_py.errors.commits import (
 )
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
-from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.model.upload import Joined, Upload, UploadState, new_uuid
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
@@ -97,7 +97,7 @@ class Artifacts:
                 upload, _ = await self.finishing.finish(upload, caller.request)
             if upload.state is not UploadState.COMPLETE:
                 raise UploadNotCommitted(upload.id)
-            if upload.kind is not UploadKind.FINAL and await self.store.size(upload.id) != upload.length:
+            if not isinstance(upload.layout, Joined) and await self.store.size(upload.id) != upload.length:
                 raise UploadNotFound  # its file was lost, or cut, after it was verified
             return await self._place(upload, await self.sha256_of(upload))
 
@@ -184,7 +184,7 @@ class Artifacts:
         return await self.store.size(file_of(artifact)) == artifact.size
 
     async def _move(self, upload: Upload, artifact: Artifact) -> None:
-        if upload.kind is not UploadKind.FINAL:
+        if not isinstance(upload.layout, Joined):
             # A second name and not a new one: whether a final needs the file is decided only when the
             # upload is given up, in one transaction with that.
             with suppress(OSError, StorageFull, DataFileMissing):

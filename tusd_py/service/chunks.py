@@ -24,8 +24,8 @@ from tusd_py.errors.chunks import (
 )
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.claims import Busy, Forgotten, Granted, Repeat, Wish
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadChunk, UploadKind, UploadState, new_uuid
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
@@ -55,7 +55,7 @@ class Place:
 class Stored:
     """A chunk that is there now, and whether this request brought it."""
 
-    chunk: Chunk
+    chunk: UploadChunk
     is_new: bool
 
 
@@ -108,7 +108,7 @@ class Chunks:
             except BaseException:
                 await self.ranges.drop_claim(answer.chunk)
                 raise
-        observe.log("ChunkStored", id=upload.id, offset=chunk.range.start, size=chunk.range.size)
+        observe.log("ChunkStored", id=upload.id, offset=chunk.offset, size=chunk.size)
         return Stored(chunk, is_new=True)
 
     async def delete(self, upload: Upload, offset: int) -> None:
@@ -144,21 +144,21 @@ class Chunks:
 
         Raises UploadNotOpen, UploadNotFound, RangeOverlap, ChunkInProgress: nobody was asked to stop.
         """
-        if upload.prefix is not None:
+        if isinstance(upload.layout, Ranged):
             return upload
 
         async def look() -> Upload:
             current = await self.catalog.get(upload.id)
             if current is None or current.length is None:
                 raise UploadNotFound
-            if current.prefix is None:
+            if not isinstance(current.layout, Ranged):
                 await self._check_prospects(current, wanted, current.length)
             return current
 
         async def check() -> None:
             # A chunk that will be refused must not stop a PATCH that is doing well.
             current = await look()
-            if current.prefix is None and wanted.start < await self.lookup.offset(current):
+            if not isinstance(current.layout, Ranged) and wanted.start < await self.lookup.offset(current):
                 raise ChunkInProgress(wanted)  # all there is so far, and the PATCH just adds to that
 
         async with self.locker.hold(
@@ -168,7 +168,7 @@ class Chunks:
             before_asking=check,
         ):
             current = await look()
-            if current.prefix is None:
+            if not isinstance(current.layout, Ranged):
                 current = await self._convert(current, current.length or 0)
         return current
 
@@ -188,11 +188,12 @@ class Chunks:
         if held:
             taken = Sha256()
             await digest(self.store, upload.id, 0, held, taken)
-            chunk = Chunk(
+            chunk = UploadChunk(
                 id=new_uuid(),
                 upload_id=upload.id,
-                range=ByteRange(0, held),
-                state=ChunkState.RECEIVED,
+                offset=0,
+                size=held,
+                data_file=upload.id,
                 sha256=taken.hexdigest(),
                 created_at=upload.created_at,
                 completed_at=self.clock(),
@@ -201,10 +202,11 @@ class Chunks:
                 await self.store.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
-        await self.store.export(replace(upload, prefix=held))
+        ranged = replace(upload, layout=Ranged(held))
+        await self.store.export(ranged)
         await self.ranges.convert(upload, chunk)
         await self.store.allocate(upload.id, length, how=self.config.preallocate, min_free=0)
-        return replace(upload, prefix=held, unverified_from=None)
+        return ranged
 
     async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Granted | Repeat:
         config = self.config
@@ -222,7 +224,9 @@ class Chunks:
             raise await refusal_of(answer, self.ranges, upload.id)
         return answer
 
-    async def _written(self, upload: Upload, chunk: Chunk, body: Body, expected: ExpectedDigests) -> Chunk:
+    async def _written(
+        self, upload: Upload, chunk: UploadChunk, body: Body, expected: ExpectedDigests
+    ) -> UploadChunk:
         taken, stop = Sha256(), StopSignal()
         others = expected.hashes()
         with (
@@ -232,13 +236,13 @@ class Chunks:
             try:
                 received = await self.store.write(
                     upload.id,
-                    chunk.range.start,
+                    chunk.offset,
                     body,
-                    limit=chunk.range.size,
+                    limit=chunk.size,
                     hashes=[taken, *others],
                     stop=stop,
                 )
-                _check_end(received, chunk.range.size)
+                _check_end(received, chunk.size)
                 expected.verify(taken, others)
                 if syncs_chunks(self.config, upload):
                     await self.store.sync(upload.id)
@@ -250,15 +254,13 @@ class Chunks:
             await self.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
         return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
-    async def _compared(self, chunk: Chunk, body: Body, expected: ExpectedDigests) -> Chunk:
+    async def _compared(self, chunk: UploadChunk, body: Body, expected: ExpectedDigests) -> UploadChunk:
         """Hash a repeat without writing a byte of it."""
         taken, stop = Sha256(), StopSignal()
         others = expected.hashes()
         with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
-            received = await pump(
-                body, NullSink(), limit=chunk.range.size, hashes=[taken, *others], stop=stop
-            )
-        _check_end(received, chunk.range.size)
+            received = await pump(body, NullSink(), limit=chunk.size, hashes=[taken, *others], stop=stop)
+        _check_end(received, chunk.size)
         expected.verify(taken, others)
         if taken.hexdigest() != chunk.sha256:
             raise ChunkConflict(chunk)

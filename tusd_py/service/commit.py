@@ -12,8 +12,8 @@ from tusd_py import observe
 from tusd_py.errors import InternalFailure, ServerShutdown, UploadError, UploadLocked
 from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
-from tusd_py.model.ranges import ByteRange, Chunk
-from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
@@ -145,7 +145,7 @@ class Commits:
         await self._begin(upload)
         upload = await self.lookup.find(upload.id, caller)
         begun.set_result(upload)
-        corrupt: list[Chunk] = []
+        corrupt: list[UploadChunk] = []
         try:
             with self.lifetime.kept(upload):
                 await self._check_parts(upload, wanted.parts)  # again: from here on no chunk changes
@@ -159,7 +159,7 @@ class Commits:
             raise
         return upload
 
-    async def _verified(self, upload: Upload, expected: Sequence[str], corrupt: list[Chunk]) -> str:
+    async def _verified(self, upload: Upload, expected: Sequence[str], corrupt: list[UploadChunk]) -> str:
         """Return the digest of the whole.
 
         Raises DigestMismatch: It is not what was expected; the chunks that are to blame are in ``corrupt``.
@@ -191,7 +191,7 @@ class Commits:
             return
         if upload.length is None:
             raise UploadNotOpen("open", "the length of the upload is not known yet")
-        if upload.prefix is not None:
+        if isinstance(upload.layout, Ranged):
             await self.liveness.drop_claims_of_dead(await self.ranges.claimants(upload.id))
             refusal = await self.ranges.unfilled(upload.id)
             if refusal is not None:
@@ -203,10 +203,10 @@ class Commits:
             rest = [ByteRange(offset, upload.length)]
             raise SessionIncomplete(missing=rest, in_progress=rest if is_held else ())
 
-    async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[Chunk]:
+    async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[UploadChunk]:
         """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
-        corrupt: list[Chunk] = []
-        async for chunk in self.ranges.chunks(upload.id):
+        corrupt: list[UploadChunk] = []
+        async for chunk in self.catalog.chunks(upload):
             taken = Sha256(whole)
             await digest(self.store, upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
@@ -226,14 +226,14 @@ class Commits:
     async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
         if parts is None:
             return
-        received = {each.range.start: each async for each in self.ranges.chunks(upload.id)}
+        received = {each.offset: each async for each in self.catalog.chunks(upload)}
         differing: list[object] = []
         for offset, size, sha256 in parts:
             chunk = received.pop(offset, None)
-            if chunk is None or chunk.range.size != size or sha256 not in (None, chunk.sha256):
+            if chunk is None or chunk.size != size or sha256 not in (None, chunk.sha256):
                 differing.append({"offset": offset, "size": size, "sha256": sha256})
         differing += [
-            {"offset": each.range.start, "size": each.range.size, "sha256": each.sha256, "unlisted": True}
+            {"offset": each.offset, "size": each.size, "sha256": each.sha256, "unlisted": True}
             for each in received.values()
         ]
         if differing:
@@ -254,7 +254,7 @@ def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
     return bool(parts) and all(sha256 is not None for _, _, sha256 in parts or ())
 
 
-def _mismatch(corrupt: Sequence[Chunk], expected: str | None, actual: str) -> DigestMismatch:
+def _mismatch(corrupt: Sequence[UploadChunk], expected: str | None, actual: str) -> DigestMismatch:
     ranges = [chunk.range for chunk in corrupt]
     return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
 

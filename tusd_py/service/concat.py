@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tusd_py import observe
 from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
-from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadKind
+from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import DataStore
@@ -73,7 +73,7 @@ class Concatenation:
         return upload
 
     async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
-        chunks = [_chunk(final.id, position, partial) for position, partial in enumerate(partials)]
+        chunks = _chunks_of(final, partials)
         try:
             inserted = await self.catalog.insert_final(
                 final, chunks, max_size=self.config.max_size, durable=self.config.durability != "none"
@@ -90,11 +90,22 @@ def _sum(lengths: Sequence[int | None]) -> int | None:
     return sum(known) if len(known) == len(lengths) else None
 
 
-def _chunk(final_id: str, position: int, partial: Upload) -> UploadChunk:
-    return UploadChunk(
-        upload_id=final_id,
-        position=position,
-        size=None,  # the catalog fills it in for those that are complete
-        data_file=partial.id,
-        source_id=partial.id,
-    )
+def _chunks_of(final: Upload, partials: Sequence[Upload]) -> list[UploadChunk]:
+    """Return the pieces of a final, as if none was complete: the catalog knows that better."""
+    chunks, offset = [], 0
+    for partial in partials:
+        size = partial.length or 0
+        chunks.append(
+            UploadChunk(
+                id=partial.id,
+                upload_id=final.id,
+                offset=offset,
+                size=size,
+                state=ChunkState.RECEIVING,
+                data_file=partial.id,
+                source_id=partial.id,
+                created_at=final.created_at,
+            )
+        )
+        offset += size
+    return chunks

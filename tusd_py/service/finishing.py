@@ -11,7 +11,16 @@ from tusd_py import observe
 from tusd_py.errors import UploadError
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import StopSignal
-from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.model.upload import (
+    GROWING,
+    ChunkState,
+    Growing,
+    Joined,
+    Ranged,
+    Upload,
+    UploadKind,
+    UploadState,
+)
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
@@ -52,7 +61,7 @@ class Finishing:
             SessionIncomplete: A chunk of it was deleted since the caller looked; nothing was changed.
             StorageFull, or whatever the hook raises.
         """
-        if upload.prefix is None or upload.state is not UploadState.OPEN:
+        if not isinstance(upload.layout, Ranged) or upload.state is not UploadState.OPEN:
             return await self._finish(upload, request)
         # Chunks come and go without the upload's lock: from here on none of this one does.
         await self.begin_commit(upload.id)
@@ -78,18 +87,18 @@ class Finishing:
     ) -> tuple[Upload, HookReply | None]:
         now = self.clock()
         is_durable = self.config.durability != "none"
-        if upload.kind is not UploadKind.FINAL and is_durable:
+        if not isinstance(upload.layout, Joined) and is_durable:
             await self.store.sync(upload.id)
         done = replace(
             upload,
             state=UploadState.COMPLETE,
             completed_at=now,
             expires_at=self.lifetime.expiry(UploadState.COMPLETE),
-            unverified_from=None,
+            layout=GROWING if isinstance(upload.layout, Growing) else upload.layout,
         )
         reply = await self.hooks.finishing(done, request)
         filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
-        if upload.prefix is not None:
+        if isinstance(upload.layout, Ranged):
             await self._export_complete(done)
         observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
         for final_id in filled:
@@ -135,9 +144,11 @@ class Finishing:
         """Whether an upload is still to be finished though all its bytes are there."""
         if upload.state is not UploadState.OPEN or upload.length is None:
             return False
-        if upload.prefix is not None:
-            return completes(upload, upload.prefix)
-        if upload.kind is UploadKind.FINAL:
-            return all(chunk.size is not None for chunk in await self.catalog.chunks(upload.id))
-        stored = await self.store.size(upload.id)
-        return stored is not None and upload.offset(stored) == upload.length
+        match upload.layout:
+            case Joined():
+                return await self.ranges.count(upload.id, state=ChunkState.RECEIVING) == 0
+            case Ranged(prefix):
+                return completes(upload, prefix)
+            case Growing() as growing:
+                stored = await self.store.size(upload.id)
+                return stored is not None and growing.offset(stored) == upload.length

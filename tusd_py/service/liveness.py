@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from tusd_py import observe
 from tusd_py.model.claims import Answer, Busy, Wish
-from tusd_py.model.ranges import Chunk
+from tusd_py.model.upload import UploadChunk
 from tusd_py.ports.locks import Locker, LockName, other_lock
 from tusd_py.ports.ranges import RangeCatalog
 
@@ -49,7 +49,7 @@ class Liveness:
                 break
         return answer
 
-    async def drop_claim_of_dead(self, chunk: Chunk) -> bool:
+    async def drop_claim_of_dead(self, chunk: UploadChunk) -> bool:
         """Give up a claim whose request is gone; whether it was.
 
         One of this process can be left over, too: on a full disk it could not be dropped.

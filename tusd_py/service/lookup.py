@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tusd_py.errors import UploadExpired, UploadNotFound
-from tusd_py.model.upload import Upload, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import Growing, Joined, Ranged, Upload, UploadState, is_upload_id
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.store import DataStore
 from tusd_py.service.caller import Caller
@@ -67,11 +67,13 @@ class Lookup:
         """Return how many bytes of the upload count. Raises UploadNotFound when its data file is gone."""
         if upload.state is UploadState.COMPLETE and upload.length is not None:
             return upload.length
-        if upload.kind is UploadKind.FINAL:
-            return 0
-        if upload.prefix is not None:
-            return upload.prefix
-        stored = await self.store.size(upload.id)
-        if stored is None:
-            raise UploadNotFound
-        return upload.offset(stored)
+        match upload.layout:
+            case Joined():
+                return 0
+            case Ranged(prefix):
+                return prefix
+            case Growing() as growing:
+                stored = await self.store.size(upload.id)
+                if stored is None:
+                    raise UploadNotFound
+                return growing.offset(stored)

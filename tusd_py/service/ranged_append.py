@@ -10,8 +10,8 @@ from tusd_py.errors.chunks import OutOfOrder
 from tusd_py.errors.commits import CommittedIsImmutable
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.claims import Busy, Granted, Repeat, Wish
-from tusd_py.model.ranges import ByteRange, Chunk
-from tusd_py.model.upload import Upload, UploadKind, UploadState, new_uuid
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState, new_uuid
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore
 from tusd_py.service.alive import Sha256
@@ -39,13 +39,13 @@ class RangedAppend:
 
         Raises CommittedIsImmutable, OutOfOrder.
         """
-        if upload.prefix is None:
+        if not isinstance(upload.layout, Ranged):
             return
         if upload.kind is UploadKind.SESSION and upload.state is not UploadState.OPEN:
             raise CommittedIsImmutable
         if upload.state is UploadState.OPEN:
             facts = await self.ranges.facts(upload.id)
-            if facts.received > upload.prefix:
+            if facts.received > upload.layout.prefix:
                 raise OutOfOrder
 
     async def write(
@@ -73,7 +73,7 @@ class RangedAppend:
                 await self.ranges.drop_claim(chunk)
         return received
 
-    async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Chunk:
+    async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> UploadChunk:
         wish = Wish(
             upload_id=upload.id,
             range=wanted,
@@ -90,15 +90,13 @@ class RangedAppend:
         return answer.chunk
 
     async def _write(
-        self, upload: Upload, chunk: Chunk, body: Body, expected: ExpectedChecksum, stop: StopSignal
+        self, upload: Upload, chunk: UploadChunk, body: Body, expected: ExpectedChecksum, stop: StopSignal
     ) -> Received:
-        taken, offset = Sha256(), chunk.range.start
+        taken, offset = Sha256(), chunk.offset
         hashes: list[Hash] = [taken]
         if expected.checksum is not None:
             hashes.append(expected.checksum.new_hash())
-        received = await self.store.write(
-            upload.id, offset, body, limit=chunk.range.size, hashes=hashes, stop=stop
-        )
+        received = await self.store.write(upload.id, offset, body, limit=chunk.size, hashes=hashes, stop=stop)
         if stop.at is not None and received.ended is Ended.STOPPED:
             return Received(0, received.ended)  # another sender has begun at this very byte
         if expected.is_asked_for:
@@ -109,7 +107,7 @@ class RangedAppend:
             if syncs_chunks(self.config, upload):
                 await self.store.sync(upload.id)
             is_durable = self.config.durability == "patch"
-            stored = replace(chunk, range=ByteRange(offset, offset + received.count))
+            stored = replace(chunk, size=received.count)
             await self.ranges.record(
                 stored,
                 sha256=taken.hexdigest(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from tusd_py.model.upload import Upload
+from tusd_py.model.upload import Joined, Upload
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.store import DataStore, OpensFiles
 from tusd_py.service.caller import Caller
@@ -37,10 +37,10 @@ class Reading:
 
     async def segments(self, upload: Upload) -> list[Segment]:
         """Return the runs of data files that make up a complete upload, in order."""
-        chunks = await self._catalog.chunks(upload.id)
-        if not chunks:
+        if not isinstance(upload.layout, Joined):
             return [Segment(upload.id, 0, upload.length or 0)]
-        return [Segment(chunk.data_file, chunk.start, chunk.size or 0) for chunk in chunks]
+        chunks = self._catalog.chunks(upload)
+        return [Segment(chunk.data_file, chunk.start, chunk.size) async for chunk in chunks]
 
     def read(self, segment: Segment) -> AsyncGenerator[bytes, None]:
         """Yield the bytes of a segment; see ``DataStore.read``."""

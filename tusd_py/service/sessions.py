@@ -13,9 +13,18 @@ from tusd_py.errors import UploadExpired, UploadNotFound
 from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
 from tusd_py.errors.commits import UploadConsumed
 from tusd_py.model.body import StopSignal
-from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
+from tusd_py.model.ranges import ByteRange, SessionFacts
 from tusd_py.model.times import format_time
-from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.model.upload import (
+    ChunkState,
+    Growing,
+    Joined,
+    Ranged,
+    Upload,
+    UploadChunk,
+    UploadKind,
+    UploadState,
+)
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
@@ -44,29 +53,6 @@ class WantedSession:
 def _key_lock(caller: Caller, key: str) -> LockName:
     """Return the name of a key's lock."""
     return other_lock("key-" + hashlib.sha256(f"{caller.user or ''}\0{key}".encode()).hexdigest())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChunkView:
-    """A chunk as a client sees it, whatever protocol made it."""
-
-    id: str | None
-    offset: int
-    size: int
-    sha256: str | None
-    state: str
-    upload_id: str | None = None  # the partial upload that it is
-
-
-def view_of(chunk: Chunk) -> ChunkView:
-    """Return a range as a client sees it."""
-    return ChunkView(
-        id=chunk.id,
-        offset=chunk.range.start,
-        size=chunk.range.size,
-        sha256=chunk.sha256,
-        state=chunk.state.value,
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,81 +183,58 @@ class Sessions:
     async def view(self, upload: Upload) -> View:
         """Return what is known of an upload; waits for nobody."""
         facts = await self.ranges.facts(upload.id)
-        if upload.prefix is not None:
-            is_complete = upload.state is UploadState.COMPLETE
-            received = (upload.length or 0) if is_complete else facts.received
-            return View(upload=upload, facts=facts, received=received, chunk_count=facts.chunk_count)
         if upload.state is UploadState.EXPIRED:
             return View(upload=upload, facts=facts, received=0, chunk_count=0)
-        received = await self._received(upload)
-        count = int(received > 0)
-        if upload.kind is UploadKind.FINAL:
-            count = len(await self.catalog.chunks(upload.id))
+        received = await self._received(upload, facts)
+        count = await self._chunk_count(upload, facts, received)
         return View(upload=upload, facts=facts, received=received, chunk_count=count)
 
-    async def _received(self, upload: Upload) -> int:
+    async def _received(self, upload: Upload, facts: SessionFacts) -> int:
+        if isinstance(upload.layout, Ranged) and upload.state is not UploadState.COMPLETE:
+            return facts.received
         try:
             return await self.lookup.offset(upload)
         except UploadNotFound:  # its row is there a moment longer than its file
             return 0
 
+    async def _chunk_count(self, upload: Upload, facts: SessionFacts, received: int) -> int:
+        match upload.layout:
+            case Ranged():
+                return facts.chunk_count
+            case Joined():
+                return await self.ranges.count(upload.id)
+            case Growing():
+                return int(received > 0)
+
     async def chunks(
-        self, view: View, *, state: str | None = None, limit: int = -1, offset: int = 0
-    ) -> list[ChunkView]:
+        self, view: View, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
+    ) -> list[UploadChunk]:
         """Return chunks by offset. A final's are its partials; what tus appended in order is one."""
         upload = view.upload
-        if upload.prefix is not None:
-            found = self.ranges.chunks(upload.id, state=state, limit=limit, offset=offset)
-            return [view_of(each) async for each in found]
-        views = await self._plain_chunks(view)
-        views = [each for each in views if state in (None, each.state)]
-        return views[offset : None if limit < 0 else offset + limit]
+        if not isinstance(upload.layout, Growing):
+            found = self.catalog.chunks(upload, state=state, limit=limit, offset=offset)
+            return [each async for each in found]
+        chunks = _grown(view) if state in (None, ChunkState.RECEIVED) else []
+        return chunks[offset : None if limit < 0 else offset + limit]
 
-    async def _plain_chunks(self, view: View) -> list[ChunkView]:
-        views: list[ChunkView] = []
-        position = 0
-        for piece in await self.catalog.chunks(view.upload.id):
-            source = None if piece.source_id is None else await self.catalog.get(piece.source_id)
-            size = piece.size if piece.size is not None else (source.length if source else None) or 0
-            views.append(
-                ChunkView(
-                    id=piece.source_id,
-                    offset=position,
-                    size=size,
-                    sha256=None,
-                    state="received" if piece.size is not None else "receiving",
-                    upload_id=piece.source_id,
-                )
-            )
-            position += size
-        if not views and view.received:
-            views = [
-                ChunkView(
-                    id=view.upload.id,
-                    offset=0,
-                    size=view.received,
-                    sha256=view.facts.sha256 if view.upload.state is UploadState.COMPLETE else None,
-                    state="received",
-                )
-            ]
-        return views
-
-    async def count_chunks(self, view: View, *, state: str | None) -> int:
+    async def count_chunks(self, view: View, *, state: ChunkState | None) -> int:
         """Return how many chunks are in ``state`` (None: any)."""
-        if view.upload.prefix is not None:
-            return await self.ranges.count(view.upload.id, state=state)
-        return len(await self.chunks(view, state=state))
+        if isinstance(view.upload.layout, Growing):
+            return len(await self.chunks(view, state=state))
+        return await self.ranges.count(view.upload.id, state=state)
 
     async def missing(self, view: View, *, limit: int = 1000) -> list[ByteRange]:
         """Return the first ranges that were not received."""
         upload = view.upload
         if upload.length is None or upload.state in (UploadState.COMPLETE, UploadState.EXPIRED):
             return []
-        if upload.prefix is not None:
-            return await self.ranges.missing(upload.id, limit=limit)
-        if upload.kind is UploadKind.FINAL or view.received >= upload.length:
-            return []
-        return [ByteRange(view.received, upload.length)]
+        match upload.layout:
+            case Ranged():
+                return await self.ranges.missing(upload.id, limit=limit)
+            case Growing() if view.received < upload.length:
+                return [ByteRange(view.received, upload.length)]
+            case _:
+                return []
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[View]]:
         """Return how many uploads match, and one page of them."""
@@ -291,3 +254,22 @@ class Sessions:
         if upload.state is UploadState.COMMITTING:
             raise UploadNotOpen("committing", "the upload is just being committed")
         await self.uploads.terminate(upload.id, caller)
+
+
+def _grown(view: View) -> list[UploadChunk]:
+    """Return what was appended in order as the one chunk that it is."""
+    upload = view.upload
+    if not view.received:
+        return []
+    return [
+        UploadChunk(
+            id=upload.id,
+            upload_id=upload.id,
+            offset=0,
+            size=view.received,
+            sha256=view.facts.sha256 if upload.state is UploadState.COMPLETE else None,
+            data_file=upload.id,
+            created_at=upload.created_at,
+            completed_at=upload.completed_at,
+        )
+    ]

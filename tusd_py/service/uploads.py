@@ -11,7 +11,17 @@ from typing import Any, Final
 from tusd_py import observe
 from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
-from tusd_py.model.upload import Upload, UploadKind, new_upload_id, new_uuid
+from tusd_py.model.upload import (
+    GROWING,
+    JOINED,
+    Joined,
+    Layout,
+    Ranged,
+    Upload,
+    UploadKind,
+    new_upload_id,
+    new_uuid,
+)
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import Hooks
 from tusd_py.ports.locks import Locker, upload_lock
@@ -26,6 +36,8 @@ from tusd_py.settings import Config
 
 #: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
 _AT_ONCE_S: Final = 0.1
+#: How the kinds that are not made to grow keep their bytes.
+_LAYOUTS: Final[Mapping[UploadKind, Layout]] = {UploadKind.SESSION: Ranged(), UploadKind.FINAL: JOINED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +137,7 @@ class Uploads:
             concat_header=wanted.concat_header,
             created_at=now,
             expires_at=now + after if after else None,
-            prefix=0 if is_session else None,
+            layout=_LAYOUTS.get(wanted.kind, GROWING),
         )
         metadata = await self.hooks.creating(upload, caller.request)
         if metadata is None:
@@ -144,7 +156,7 @@ class Uploads:
         upload = await self._find(upload_id, caller)
         offset = await self.lookup.offset(upload)
         # Of a final the offset does not say it: that is 0 until it is finished.
-        if (offset == upload.length or upload.kind is UploadKind.FINAL) and await self.finishing.is_due(
+        if (offset == upload.length or isinstance(upload.layout, Joined)) and await self.finishing.is_due(
             upload
         ):
             return await self._finished(Progress(upload, offset), caller)

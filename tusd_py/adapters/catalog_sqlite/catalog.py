@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -14,12 +14,12 @@ from typing import Any, Final
 from tusd_py.adapters.catalog_sqlite.ballast import Ballast
 from tusd_py.adapters.catalog_sqlite.connection import Reader, connect
 from tusd_py.adapters.catalog_sqlite.lister import Lister
+from tusd_py.adapters.catalog_sqlite.portions import joined_chunks, ranged_chunks
 from tusd_py.adapters.catalog_sqlite.rows import (
     CHUNK_COLUMNS,
     COLUMNS,
     after,
     before,
-    chunk_of,
     chunk_row,
     marks,
     upload_of,
@@ -28,13 +28,22 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
-from tusd_py.model.upload import MAX_LENGTH, Upload, UploadChunk, UploadEvent, UploadKind
+from tusd_py.model.upload import (
+    MAX_LENGTH,
+    ChunkState,
+    Joined,
+    Ranged,
+    Upload,
+    UploadChunk,
+    UploadEvent,
+    UploadKind,
+)
 from tusd_py.ports.catalog import Catalog
 from tusd_py.transfer.calls import Medium, in_thread
 
 _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
 _INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
-_INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO chunks ({CHUNK_COLUMNS}) VALUES ({marks(6)})"  # noqa: S608
+_INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO upload_chunks ({CHUNK_COLUMNS}) VALUES ({marks(12)})"  # noqa: S608
 _SET_UNVERIFIED: Final = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
 _UNFINISHED: Final = before(UploadEvent.FINISH)
 _RENEW: Final = f"UPDATE uploads SET expires_at = ? WHERE id = ? AND {_UNFINISHED}"  # noqa: S608
@@ -50,19 +59,19 @@ _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
 #: A final whose pieces are all there, and their sum.
 _FILLED: Final = """
-    SELECT upload_id, sum(size) FROM chunks WHERE upload_id IN ({ids})
+    SELECT upload_id, sum(size) FROM upload_chunks WHERE upload_id IN ({ids})
     GROUP BY upload_id HAVING count(*) = count(size)
 """
 #: Chunks of a final whose partial is not there any more, or is expired.
 _COUNT_MISSING: Final = """
-    SELECT count(*) FROM chunks LEFT JOIN uploads ON uploads.id = chunks.source_id
+    SELECT count(*) FROM upload_chunks LEFT JOIN uploads ON uploads.id = source_id
     WHERE upload_id = ? AND (uploads.id IS NULL OR uploads.state = 'expired')
 """
 _FILL_SIZES: Final = """
-    UPDATE chunks SET size = (SELECT length FROM uploads WHERE id = source_id AND state = 'complete')
-    WHERE upload_id = ?
+    UPDATE upload_chunks SET size = length, state = 'received'
+    FROM uploads WHERE upload_id = ? AND uploads.id = source_id AND uploads.state = 'complete'
 """
-_UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM chunks WHERE data_file = name)"
+_UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM upload_chunks WHERE data_file = name)"
 
 
 class SqliteCatalog(Catalog):
@@ -111,7 +120,7 @@ class SqliteCatalog(Catalog):
     async def insert(
         self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
     ) -> None:
-        if not chunks and upload.prefix is None:
+        if not chunks and not isinstance(upload.layout, Ranged):
             await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
@@ -134,12 +143,11 @@ class SqliteCatalog(Catalog):
 
         return await self._writer.run_long(job, durable=durable)
 
-    async def chunks(self, upload_id: str) -> list[UploadChunk]:
-        rows = await self.rows(
-            f"SELECT {CHUNK_COLUMNS} FROM chunks WHERE upload_id = ? ORDER BY position",  # noqa: S608
-            upload_id,
-        )
-        return [chunk_of(row) for row in rows]
+    def chunks(
+        self, upload: Upload, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
+    ) -> AsyncIterator[UploadChunk]:
+        read = joined_chunks if isinstance(upload.layout, Joined) else ranged_chunks
+        return read(self.rows, upload.id, state=state, limit=limit, offset=offset)
 
     async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
@@ -167,7 +175,9 @@ class SqliteCatalog(Catalog):
             connection.execute(_COMPLETE, row)
             waiting = _waiting_finals(connection, upload.id)
             connection.execute(
-                "UPDATE chunks SET size = ? WHERE source_id = ? AND size IS NULL", (upload.length, upload.id)
+                "UPDATE upload_chunks SET size = ?, state = 'received'"
+                " WHERE source_id = ? AND state = 'receiving'",
+                (upload.length, upload.id),
             )
             return _filled_finals(connection, waiting)
 
@@ -175,9 +185,9 @@ class SqliteCatalog(Catalog):
 
     async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
         def job(connection: sqlite3.Connection) -> list[str]:
-            sql = "SELECT data_file FROM chunks WHERE upload_id = ?"
+            sql = "SELECT data_file FROM upload_chunks WHERE upload_id = ? AND data_file NOT NULL"
             rows = connection.execute(sql, (upload_id,)).fetchall()
-            connection.execute("DELETE FROM chunks WHERE upload_id = ?", (upload_id,))
+            connection.execute("DELETE FROM upload_chunks WHERE upload_id = ?", (upload_id,))
             if tombstone_until is None:
                 connection.execute("DELETE FROM uploads WHERE id = ?", (upload_id,))
             else:
@@ -229,7 +239,7 @@ class SqliteCatalog(Catalog):
 
 def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str]:
     """Return the finals that name the partial and do not have its size yet."""
-    sql = "SELECT DISTINCT upload_id FROM chunks WHERE source_id = ? AND size IS NULL"
+    sql = "SELECT DISTINCT upload_id FROM upload_chunks WHERE source_id = ? AND state = 'receiving'"
     return [row[0] for row in connection.execute(sql, (partial_id,)).fetchall()]
 
 
@@ -237,16 +247,17 @@ def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[Upl
     """Add an upload and its chunks, unless there is one of that id."""
     added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
     if added:
-        connection.executemany(_INSERT_CHUNK, map(chunk_row, chunks))
-    if added and upload.prefix is not None:
+        rows = [chunk_row(chunk, position) for position, chunk in enumerate(chunks)]
+        connection.executemany(_INSERT_CHUNK, rows)
+    if added and isinstance(upload.layout, Ranged):
         connection.execute("INSERT OR REPLACE INTO sessions (upload_id) VALUES (?)", (upload.id,))
 
 
 def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:
     """Set a final's length from its partials' lengths; None while one of them is not known."""
     rows = connection.execute(
-        "SELECT coalesce(chunks.size, uploads.length) FROM chunks"
-        " LEFT JOIN uploads ON uploads.id = chunks.source_id WHERE chunks.upload_id = ?",
+        "SELECT coalesce(size, length) FROM upload_chunks LEFT JOIN uploads ON uploads.id = source_id"
+        " WHERE upload_id = ?",
         (final_id,),
     )
     sizes = [row[0] for row in rows]

@@ -7,10 +7,9 @@ the last can be the first to overlap it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from tusd_py.adapters.catalog_sqlite.rows import marks
+from tusd_py.adapters.catalog_sqlite.rows import CHUNK_COLUMNS, chunk_row, marks, ranged_chunk_of
 from tusd_py.errors import UploadNotFound
 from tusd_py.errors.chunks import UploadNotOpen
 from tusd_py.model.claims import (
@@ -25,17 +24,16 @@ from tusd_py.model.claims import (
     decide,
     decide_deletion,
 )
-from tusd_py.model.ranges import ByteRange, Chunk, ChunkState
-from tusd_py.model.upload import UploadState
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.upload import UploadChunk, UploadState
 
-_COLUMNS: Final = "id, upload_id, offset, size, state, sha256, worker, created_at, completed_at"
-SELECT: Final = f"SELECT {_COLUMNS} FROM ranges"  # noqa: S608
+SELECT: Final = f"SELECT {CHUNK_COLUMNS} FROM upload_chunks"  # noqa: S608
 #: The ranges that have a byte in common with one; the first may begin before it.
 _OVERLAPPING: Final = """
-    WHERE upload_id = :upload AND offset < :stop AND offset + size > :start AND offset >= ifnull(
-        (SELECT max(offset) FROM ranges WHERE upload_id = :upload AND offset <= :start), 0)
+    WHERE upload_id = :upload AND position < :stop AND position + size > :start AND position >= ifnull(
+        (SELECT max(position) FROM upload_chunks WHERE upload_id = :upload AND position <= :start), 0)
 """
-INSERT: Final = f"INSERT INTO ranges ({_COLUMNS}) VALUES ({marks(9)})"  # noqa: S608
+_INSERT: Final = f"INSERT INTO upload_chunks ({CHUNK_COLUMNS}) VALUES ({marks(12)})"  # noqa: S608
 
 
 def claim(connection: sqlite3.Connection, wish: Wish) -> Answer:
@@ -46,9 +44,14 @@ def claim(connection: sqlite3.Connection, wish: Wish) -> Answer:
     if isinstance(answer, Granted):
         if answer.replaced is not None:
             make_missing(connection, answer.replaced)
-        connection.execute(INSERT, range_row(answer.chunk))
+        insert_chunk(connection, answer.chunk)
         add_chunks(connection, wish.upload_id, 1)
     return answer
+
+
+def insert_chunk(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
+    """Add a chunk of an upload whose chunks come in any order."""
+    connection.execute(_INSERT, chunk_row(chunk, chunk.offset))
 
 
 def delete(
@@ -56,7 +59,7 @@ def delete(
 ) -> Forgotten | Busy | NotOpen | Absent:
     """Make a received range missing again; see RangeCatalog.delete_chunk."""
     state, _ = _upload_facts(connection, upload_id)
-    answer = decide_deletion(chunk_at(connection, upload_id, offset), state=state)
+    answer = decide_deletion(_chunk_at(connection, upload_id, offset), state=state)
     if isinstance(answer, Forgotten):
         make_missing(connection, answer.chunk)
     return answer
@@ -72,13 +75,13 @@ def _upload_facts(connection: sqlite3.Connection, upload_id: str) -> tuple[Uploa
     return None, 0
 
 
-def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> list[Chunk]:
+def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> list[UploadChunk]:
     """Return the ranges that overlap one, as far as they matter: a claim if there is one, or the first."""
     rows = connection.execute(
-        f"{SELECT} WHERE upload_id = ? AND offset < ? ORDER BY offset DESC LIMIT 1",
+        f"{SELECT} WHERE upload_id = ? AND position < ? ORDER BY position DESC LIMIT 1",
         (upload_id, wanted.stop),
     )
-    last = next(map(range_of, rows), None)
+    last = next(map(ranged_chunk_of, rows), None)
     if last is None or not last.range.overlaps(wanted):
         return []
     if last.range == wanted:
@@ -86,10 +89,10 @@ def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRang
     # A range may overlap ten thousand others, so no more is read than will be said.
     for state, limit in ("receiving", 1), ("received", NAMED):
         rows = connection.execute(
-            f"{SELECT} {_OVERLAPPING} AND state = :state ORDER BY offset LIMIT :limit",
+            f"{SELECT} {_OVERLAPPING} AND state = :state ORDER BY position LIMIT :limit",
             {**_places(upload_id, wanted), "state": state, "limit": limit},
         )
-        if found := list(map(range_of, rows)):
+        if found := list(map(ranged_chunk_of, rows)):
             return found
     return []
 
@@ -107,18 +110,18 @@ def check_open(connection: sqlite3.Connection, upload_id: str) -> None:
     raise UploadNotFound
 
 
-def make_missing(connection: sqlite3.Connection, chunk: Chunk) -> None:
+def make_missing(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
     """Forget a received range; fine when it is gone."""
     gone = connection.execute(
-        "DELETE FROM ranges WHERE upload_id = ? AND offset = ? AND state = 'received'",
-        (chunk.upload_id, chunk.range.start),
+        "DELETE FROM upload_chunks WHERE upload_id = ? AND position = ? AND state = 'received'",
+        (chunk.upload_id, chunk.offset),
     )
     if not gone.rowcount:
         return
-    add_received(connection, chunk.upload_id, -chunk.range.size)
+    add_received(connection, chunk.upload_id, -chunk.size)
     add_chunks(connection, chunk.upload_id, -1)
     connection.execute(
-        "UPDATE uploads SET prefix = min(prefix, ?) WHERE id = ?", (chunk.range.start, chunk.upload_id)
+        "UPDATE uploads SET prefix = min(prefix, ?) WHERE id = ?", (chunk.offset, chunk.upload_id)
     )
 
 
@@ -139,8 +142,8 @@ def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
     ((before,),) = connection.execute("SELECT prefix FROM uploads WHERE id = ?", (upload_id,))
     prefix = before
     rows = connection.execute(
-        "SELECT offset, size FROM ranges"
-        " WHERE upload_id = ? AND offset >= ? AND state = 'received' ORDER BY offset",
+        "SELECT position, size FROM upload_chunks"
+        " WHERE upload_id = ? AND position >= ? AND state = 'received' ORDER BY position",
         (upload_id, before),
     )
     for offset, size in rows:
@@ -152,36 +155,7 @@ def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
     return int(prefix)
 
 
-def chunk_at(connection: sqlite3.Connection, upload_id: str, offset: int) -> Chunk | None:
+def _chunk_at(connection: sqlite3.Connection, upload_id: str, offset: int) -> UploadChunk | None:
     """Return the range or claim that starts at an offset."""
-    rows = connection.execute(f"{SELECT} WHERE upload_id = ? AND offset = ?", (upload_id, offset))
-    return next(map(range_of, rows), None)
-
-
-def range_row(chunk: Chunk) -> tuple[str | int | float | None, ...]:
-    """Return the row of a range, as INSERT takes it."""
-    return (
-        chunk.id,
-        chunk.upload_id,
-        chunk.range.start,
-        chunk.range.size,
-        chunk.state.value,
-        chunk.sha256,
-        chunk.worker,
-        chunk.created_at,
-        chunk.completed_at,
-    )
-
-
-def range_of(row: Sequence[Any]) -> Chunk:
-    """Return the range of a row of SELECT."""
-    return Chunk(
-        id=row[0],
-        upload_id=row[1],
-        range=ByteRange(row[2], row[2] + row[3]),
-        state=ChunkState(row[4]),
-        sha256=row[5],
-        worker=row[6],
-        created_at=row[7],
-        completed_at=row[8],
-    )
+    rows = connection.execute(f"{SELECT} WHERE upload_id = ? AND position = ?", (upload_id, offset))
+    return next(map(ranged_chunk_of, rows), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import aiosqlite
@@ -12,26 +12,31 @@ import aiosqlite
 from tusd_py.adapters.catalog_sqlite import portions
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.claims import (
-    INSERT,
     SELECT,
     add_chunks,
     add_received,
     check_open,
-    chunk_at,
     claim,
     delete,
     grow_prefix,
+    insert_chunk,
     make_missing,
-    range_of,
-    range_row,
 )
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
-from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, after, before, marks, upload_of, upload_row
+from tusd_py.adapters.catalog_sqlite.rows import (
+    COLUMNS,
+    after,
+    before,
+    marks,
+    ranged_chunk_of,
+    upload_of,
+    upload_row,
+)
 from tusd_py.errors import UploadNotFound
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
-from tusd_py.model.ranges import ByteRange, Chunk, SessionFacts
-from tusd_py.model.upload import Upload, UploadEvent
+from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent
 from tusd_py.ports.ranges import Filter, RangeCatalog
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
@@ -41,7 +46,7 @@ class SqliteRanges(RangeCatalog):
     """See RangeCatalog. Shares the connections of a SqliteCatalog."""
 
     def __init__(self, catalog: SqliteCatalog) -> None:
-        self._reader = catalog.reader
+        self._rows = catalog.rows
         self._writer = catalog.writer
         self._lister = catalog.lister
 
@@ -62,9 +67,9 @@ class SqliteRanges(RangeCatalog):
 
         await self._writer.run(job, durable=durable)
 
-    async def convert(self, upload: Upload, chunk: Chunk | None) -> None:
+    async def convert(self, upload: Upload, chunk: UploadChunk | None) -> None:
         def job(connection: sqlite3.Connection) -> None:
-            size = 0 if chunk is None else chunk.range.size
+            size = 0 if chunk is None else chunk.size
             connection.execute(
                 "UPDATE uploads SET prefix = ?, unverified_from = NULL WHERE id = ?", (size, upload.id)
             )
@@ -73,7 +78,7 @@ class SqliteRanges(RangeCatalog):
                 (upload.id, size, int(size > 0)),
             )
             if chunk is not None:
-                connection.execute(INSERT, range_row(chunk))
+                insert_chunk(connection, chunk)
 
         await self._writer.run(job, durable=True)
 
@@ -82,8 +87,8 @@ class SqliteRanges(RangeCatalog):
             "SELECT received, chunk_count, sha256, expected_sha256, last_error, updated_at"
             " FROM sessions WHERE upload_id = ?"
         )
-        for received, chunk_count, sha256, expected, last_error, updated_at in self._reader.execute(
-            sql, (upload_id,)
+        for received, chunk_count, sha256, expected, last_error, updated_at in await self._rows(
+            sql, upload_id
         ):
             return SessionFacts(
                 received=received,
@@ -95,40 +100,33 @@ class SqliteRanges(RangeCatalog):
             )
         return SessionFacts()
 
-    def chunks(
-        self, upload_id: str, *, state: str | None = None, limit: int = -1, offset: int = 0
-    ) -> AsyncIterator[Chunk]:
-        return portions.chunks(self._reader, upload_id, state=state, limit=limit, offset=offset)
-
-    async def chunk_at(self, upload_id: str, offset: int) -> Chunk | None:
-        return chunk_at(self._reader, upload_id, offset)
-
-    async def count(self, upload_id: str, *, state: str | None = None) -> int:
-        sql = "SELECT count(*) FROM ranges WHERE upload_id = ? AND ifnull(state = ?, 1)"
-        ((count,),) = self._reader.execute(sql, (upload_id, state))
+    async def count(self, upload_id: str, *, state: ChunkState | None = None) -> int:
+        sql = "SELECT count(*) FROM upload_chunks WHERE upload_id = ? AND ifnull(state = ?, 1)"
+        ((count,),) = await self._rows(sql, upload_id, state)
         return int(count)
 
     async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
-        return await portions.missing(self._reader, upload_id, limit=limit)
+        return await portions.missing(self._rows, upload_id, limit=limit)
 
     async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
-        return await portions.unfilled(self._reader, upload_id)
+        return await portions.unfilled(self._rows, upload_id)
 
     async def claim(self, wish: Wish) -> Answer:
         return await self._writer.run(lambda connection: claim(connection, wish))
 
     async def record(
-        self, chunk: Chunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
+        self, chunk: UploadChunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
     ) -> int:
         def job(connection: sqlite3.Connection) -> int:
             done = connection.execute(
-                "UPDATE ranges SET state = 'received', size = ?, sha256 = ?, worker = NULL, completed_at = ?"
-                " WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
-                (chunk.range.size, sha256, at, chunk.upload_id, chunk.range.start, chunk.id),
+                "UPDATE upload_chunks"
+                " SET state = 'received', size = ?, sha256 = ?, worker = NULL, completed_at = ?"
+                " WHERE upload_id = ? AND position = ? AND id = ? AND state = 'receiving'",
+                (chunk.size, sha256, at, chunk.upload_id, chunk.offset, chunk.id),
             )
             if not done.rowcount:
                 raise UploadNotFound
-            add_received(connection, chunk.upload_id, chunk.range.size)
+            add_received(connection, chunk.upload_id, chunk.size)
             connection.execute(
                 "UPDATE sessions SET updated_at = ? WHERE upload_id = ?", (at, chunk.upload_id)
             )
@@ -140,11 +138,12 @@ class SqliteRanges(RangeCatalog):
 
         return await self._writer.run(job, durable=durable)
 
-    async def drop_claim(self, chunk: Chunk) -> None:
+    async def drop_claim(self, chunk: UploadChunk) -> None:
         def job(connection: sqlite3.Connection) -> None:
             gone = connection.execute(
-                "DELETE FROM ranges WHERE upload_id = ? AND offset = ? AND id = ? AND state = 'receiving'",
-                (chunk.upload_id, chunk.range.start, chunk.id),
+                "DELETE FROM upload_chunks"
+                " WHERE upload_id = ? AND position = ? AND id = ? AND state = 'receiving'",
+                (chunk.upload_id, chunk.offset, chunk.id),
             )
             add_chunks(connection, chunk.upload_id, -gone.rowcount)
 
@@ -155,18 +154,18 @@ class SqliteRanges(RangeCatalog):
 
     async def claimants(self, upload_id: str | None = None) -> list[str]:
         sql = (
-            "SELECT DISTINCT worker FROM ranges"
+            "SELECT DISTINCT worker FROM upload_chunks"
             " WHERE state = 'receiving' AND worker NOT NULL AND ifnull(upload_id = ?, 1)"
         )
-        return [worker for (worker,) in self._reader.execute(sql, (upload_id,))]
+        return [worker for (worker,) in await self._rows(sql, upload_id)]
 
     async def drop_claims_of(self, worker: str) -> None:
         def job(connection: sqlite3.Connection) -> None:
             sql = f"{SELECT} WHERE worker = ? AND state = 'receiving'"
-            for chunk in map(range_of, connection.execute(sql, (worker,)).fetchall()):
+            for chunk in map(ranged_chunk_of, connection.execute(sql, (worker,)).fetchall()):
                 connection.execute(
-                    "DELETE FROM ranges WHERE upload_id = ? AND offset = ?",
-                    (chunk.upload_id, chunk.range.start),
+                    "DELETE FROM upload_chunks WHERE upload_id = ? AND position = ?",
+                    (chunk.upload_id, chunk.offset),
                 )
                 add_chunks(connection, chunk.upload_id, -1)
 
@@ -194,7 +193,9 @@ class SqliteRanges(RangeCatalog):
         )
         await self._writer.run(lambda connection: connection.execute(sql, (sha256, upload_id)).rowcount)
 
-    async def reopen(self, upload_id: str, *, drop: Sequence[Chunk] = (), error: str | None = None) -> None:
+    async def reopen(
+        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), error: str | None = None
+    ) -> None:
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(
                 f"UPDATE uploads SET {after(UploadEvent.REOPEN)}"  # noqa: S608
@@ -213,13 +214,13 @@ class SqliteRanges(RangeCatalog):
         await self._writer.run_long(job)
 
     async def committing(self) -> list[str]:
-        rows = self._reader.execute("SELECT id FROM uploads WHERE state = 'committing'")
+        rows = await self._rows("SELECT id FROM uploads WHERE state = 'committing'")
         return [upload_id for (upload_id,) in rows]
 
     async def find_key(self, user: str | None, key: str) -> str | None:
         sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"
-        row = self._reader.execute(sql, (user or "", key)).fetchone()
-        return None if row is None else str(row[0])
+        rows = await self._rows(sql, user or "", key)
+        return str(rows[0][0]) if rows else None
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
         listing = uploads_listing(wanted)

@@ -7,13 +7,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.writer import Parameters
-from tusd_py.model.upload import MOVES, Upload, UploadChunk, UploadEvent, UploadKind, UploadState
+from tusd_py.model.upload import (
+    GROWING,
+    JOINED,
+    MOVES,
+    ChunkState,
+    Growing,
+    Layout,
+    Ranged,
+    Upload,
+    UploadChunk,
+    UploadEvent,
+    UploadKind,
+    UploadState,
+)
 
 COLUMNS: Final = (
     "id, kind, state, length, user, metadata, metadata_header, concat_header,"
     " created_at, completed_at, expires_at, unverified_from, prefix"
 )
-CHUNK_COLUMNS: Final = "upload_id, position, size, data_file, start, source_id"
+CHUNK_COLUMNS: Final = (
+    "upload_id, position, id, size, state, sha256, data_file, start, source_id,"
+    " worker, created_at, completed_at"
+)
 
 
 def marks(count: int) -> str:
@@ -59,9 +75,17 @@ def upload_row(upload: Upload) -> Parameters:
         upload.created_at,
         upload.completed_at,
         upload.expires_at,
-        upload.unverified_from,
-        upload.prefix,
+        upload.layout.unverified_from if isinstance(upload.layout, Growing) else None,
+        upload.layout.prefix if isinstance(upload.layout, Ranged) else None,
     )
+
+
+def _layout_of(kind: str, unverified_from: int | None, prefix: int | None) -> Layout:
+    if kind == UploadKind.FINAL:
+        return JOINED
+    if prefix is not None:
+        return Ranged(prefix)
+    return GROWING if unverified_from is None else Growing(unverified_from)
 
 
 def upload_of(row: Sequence[Any]) -> Upload:
@@ -79,24 +103,50 @@ def upload_of(row: Sequence[Any]) -> Upload:
         created_at=row[8],
         completed_at=row[9],
         expires_at=row[10],
-        unverified_from=row[11],
-        prefix=row[12],
+        layout=_layout_of(row[1], row[11], row[12]),
     )
 
 
-def chunk_row(chunk: UploadChunk) -> Parameters:
-    """Return the row of a chunk, in the order of CHUNK_COLUMNS."""
-    return (chunk.upload_id, chunk.position, chunk.size, chunk.data_file, chunk.start, chunk.source_id)
+def chunk_row(chunk: UploadChunk, position: int) -> Parameters:
+    """Return the row of a chunk, in the order of CHUNK_COLUMNS.
+
+    ``position`` sorts the chunks of an upload: the offset where they come in any order, else 0, 1, 2 ...
+    """
+    is_size_known = chunk.source_id is None or chunk.state is ChunkState.RECEIVED
+    return (
+        chunk.upload_id,
+        position,
+        chunk.id,
+        chunk.size if is_size_known else None,
+        chunk.state.value,
+        chunk.sha256,
+        None if chunk.data_file == chunk.upload_id else chunk.data_file,
+        chunk.start,
+        chunk.source_id,
+        chunk.worker,
+        chunk.created_at,
+        chunk.completed_at,
+    )
 
 
-def chunk_of(row: Sequence[Any]) -> UploadChunk:
-    """Return the chunk of a row with CHUNK_COLUMNS."""
-    upload_id, position, size, data_file, start, source_id = row
+def chunk_of(row: Sequence[Any], offset: int) -> UploadChunk:
+    """Return the chunk of a row with CHUNK_COLUMNS that begins at byte ``offset`` of its upload."""
     return UploadChunk(
-        upload_id=upload_id,
-        position=position,
-        size=size,
-        data_file=data_file,
-        start=start,
-        source_id=source_id,
+        upload_id=row[0],
+        offset=offset,
+        id=row[2],
+        size=row[3],
+        state=ChunkState(row[4]),
+        sha256=row[5],
+        data_file=row[0] if row[6] is None else row[6],
+        start=row[7],
+        source_id=row[8],
+        worker=row[9],
+        created_at=row[10],
+        completed_at=row[11],
     )
+
+
+def ranged_chunk_of(row: Sequence[Any]) -> UploadChunk:
+    """Return the chunk of a row with CHUNK_COLUMNS, of an upload whose chunks come in any order."""
+    return chunk_of(row, row[1])

@@ -6,6 +6,20 @@ import sqlite3
 from contextlib import suppress
 from typing import Final
 
+
+def _cascades(chunk_table: str) -> tuple[str, ...]:
+    return tuple(
+        f"CREATE TRIGGER uploads_{name} AFTER {event} BEGIN"  # noqa: S608 - no value from outside
+        f" DELETE FROM {chunk_table} WHERE upload_id = OLD.id;"
+        " DELETE FROM sessions WHERE upload_id = OLD.id;"
+        " DELETE FROM idempotency_keys WHERE upload_id = OLD.id; END"
+        for name, event in (
+            ("deleted", "DELETE ON uploads"),
+            ("expired", "UPDATE OF state ON uploads WHEN NEW.state = 'expired'"),
+        )
+    )
+
+
 #: Statements that lead from version n (index) to n + 1.
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
@@ -97,16 +111,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE TABLE consumed (upload_id TEXT PRIMARY KEY, artifact_id TEXT NOT NULL) WITHOUT ROWID",
         "CREATE INDEX consumed_by_artifact ON consumed (artifact_id)",
         # Whatever way an upload goes, what hangs on it goes in the same transaction.
-        *(
-            f"CREATE TRIGGER uploads_{name} AFTER {event} BEGIN"  # noqa: S608 - no value from outside
-            " DELETE FROM ranges WHERE upload_id = OLD.id;"
-            " DELETE FROM sessions WHERE upload_id = OLD.id;"
-            " DELETE FROM idempotency_keys WHERE upload_id = OLD.id; END"
-            for name, event in (
-                ("deleted", "DELETE ON uploads"),
-                ("expired", "UPDATE OF state ON uploads WHEN NEW.state = 'expired'"),
-            )
-        ),
+        *_cascades("ranges"),
         """
         CREATE TRIGGER artifacts_deleted AFTER DELETE ON artifacts BEGIN
             DELETE FROM consumed WHERE artifact_id = OLD.id;
@@ -119,6 +124,53 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX uploads_listing ON uploads (user, created_at, id, kind, length, state)",
         "CREATE INDEX artifacts_listing ON artifacts (user, created_at, id, is_ready)",
         "CREATE INDEX artifacts_pending ON artifacts (sha256) WHERE NOT is_ready",
+    ),
+    (
+        # One table for all chunks: a final's pieces, and what is kept in any order.
+        """
+        CREATE TABLE upload_chunks (
+            upload_id TEXT NOT NULL,
+            position INTEGER NOT NULL, -- the offset where chunks come in any order, else 0, 1, 2 ...
+            id TEXT NOT NULL,
+            size INTEGER, -- NULL: a partial that is not complete
+            state TEXT NOT NULL,
+            sha256 TEXT,
+            data_file TEXT, -- NULL: the upload's own
+            start INTEGER NOT NULL,
+            source_id TEXT,
+            worker TEXT,
+            created_at REAL NOT NULL,
+            completed_at REAL,
+            PRIMARY KEY (upload_id, position)
+        ) WITHOUT ROWID
+        """,
+        """
+        INSERT INTO upload_chunks
+        SELECT upload_id, position, ifnull(source_id, upload_id), size,
+            iif(size IS NULL, 'receiving', 'received'), NULL, nullif(data_file, upload_id), start, source_id,
+            NULL, created_at, NULL
+        FROM chunks JOIN uploads ON uploads.id = upload_id
+        """,
+        """
+        INSERT INTO upload_chunks
+        SELECT upload_id, offset, id, size, state, sha256, NULL, offset, NULL,
+            worker, created_at, completed_at
+        FROM ranges
+        """,
+        "CREATE INDEX upload_chunks_by_data_file ON upload_chunks (data_file) WHERE data_file NOT NULL",
+        """
+        CREATE INDEX upload_chunks_waiting ON upload_chunks (source_id)
+        WHERE state = 'receiving' AND source_id NOT NULL
+        """,
+        """
+        CREATE INDEX upload_chunks_claimed ON upload_chunks (worker)
+        WHERE state = 'receiving' AND worker NOT NULL
+        """,
+        "DROP TRIGGER uploads_deleted",
+        "DROP TRIGGER uploads_expired",
+        "DROP TABLE chunks",
+        "DROP TABLE ranges",
+        *_cascades("upload_chunks"),
     ),
 )
 

@@ -10,10 +10,19 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from typing import Final
 
 from tusd_py.adapters.store_file.info import MAX_INFO_BYTES, Info, parse_info
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import (
+    JOINED,
+    Ranged,
+    Upload,
+    UploadChunk,
+    UploadKind,
+    UploadState,
+    is_upload_id,
+)
 from tusd_py.ports.store import Adopted
 
 _RANGED: Final = ".session"
@@ -102,7 +111,7 @@ def _adopt_ranged(path: str, upload_id: str, info: Info, written_at: float) -> A
         metadata=info.metadata,
         concat_header="partial" if info.kind is UploadKind.PARTIAL else None,
         created_at=written_at,
-        prefix=0,
+        layout=Ranged(),
     )
     return Adopted(upload)
 
@@ -127,27 +136,38 @@ def _adopt_data(path: str, upload_id: str, info: Info) -> Adopted | None:
     )
     if info.kind is not UploadKind.FINAL:
         return Adopted(upload)
-    chunk = UploadChunk(upload_id=upload_id, position=0, size=found.st_size, data_file=upload_id)
-    return Adopted(upload, (chunk,)) if is_complete else None
+    chunk = UploadChunk(
+        id=upload_id,
+        upload_id=upload_id,
+        offset=0,
+        size=found.st_size,
+        data_file=upload_id,
+        created_at=found.st_mtime,
+    )
+    return Adopted(replace(upload, layout=JOINED), (chunk,)) if is_complete else None
 
 
 def _adopt_final(directory: str, upload_id: str, info: Info, written_at: float) -> Adopted | None:
     """Adopt a final from its list of partials; None when a piece of it is missing or not whole."""
     chunks: list[UploadChunk] = []
-    for position, partial_id in enumerate(info.partial_ids):
+    offset = 0
+    for partial_id in info.partial_ids:
         found = _data_file(f"{directory}/{partial_id}", None)
         if found is None or os.path.lexists(ranged_export(directory, partial_id)):
             return None
         chunks.append(
             UploadChunk(
+                id=partial_id,
                 upload_id=upload_id,
-                position=position,
+                offset=offset,
                 size=found.st_size,
                 data_file=partial_id,
                 source_id=partial_id,
+                created_at=written_at,
             )
         )
-    if info.length is None or sum(chunk.size or 0 for chunk in chunks) != info.length:
+        offset += found.st_size
+    if offset != info.length:
         return None
     upload = Upload(
         id=upload_id,
@@ -159,5 +179,6 @@ def _adopt_final(directory: str, upload_id: str, info: Info, written_at: float) 
         concat_header=info.concat_header or "final;" + " ".join(info.partial_ids),
         created_at=written_at,
         completed_at=written_at,
+        layout=JOINED,
     )
     return Adopted(upload, tuple(chunks))

@@ -28,7 +28,7 @@ from tusd_py.adapters.store_file.info import format_info
 from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder, unlink
 from tusd_py.adapters.store_file.writeback import WriteBack
 from tusd_py.model.body import Body, Hash, Received, StopSignal
-from tusd_py.model.upload import Upload, UploadChunk, UploadState
+from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadState
 from tusd_py.ports.store import Adopted, DataStore, OpenFile, OpensFiles
 from tusd_py.settings import Preallocate
 from tusd_py.transfer.calls import Medium, Quick, in_thread
@@ -100,11 +100,11 @@ class FileStore(DataStore, OpensFiles):
         temporary = temporary_export(self._directory, upload.id)
         self._write_export(upload, chunks, temporary)
         target, other = f"{self._path(upload.id)}.info", ranged_export(self._directory, upload.id)
-        if upload.prefix is not None and upload.state is not UploadState.COMPLETE:
+        if isinstance(upload.layout, Ranged) and upload.state is not UploadState.COMPLETE:
             target, other = other, target
         try:
             os.rename(temporary, target)
-            if upload.prefix is not None:  # the other export may exist from before
+            if isinstance(upload.layout, Ranged):  # the other export may exist from before
                 unlink(other)
         except OSError:
             with suppress(OSError):

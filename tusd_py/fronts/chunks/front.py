@@ -26,13 +26,12 @@ from tusd_py.fronts.http.shared import caller_of, creation_url, joined
 from tusd_py.fronts.tus.checksum import parse_checksum
 from tusd_py.model.body import Body
 from tusd_py.model.digests import ALGORITHMS, Checksum
-from tusd_py.model.ranges import ChunkState
-from tusd_py.model.upload import Upload, UploadKind, UploadState
+from tusd_py.model.upload import ChunkState, Upload, UploadKind, UploadState
 from tusd_py.ports.ranges import Filter
 from tusd_py.service.chunks import Chunks, Place
 from tusd_py.service.commit import Commits, Committed, WantedCommit
 from tusd_py.service.expected import ExpectedDigests
-from tusd_py.service.sessions import Sessions, WantedSession, view_of
+from tusd_py.service.sessions import Sessions, WantedSession
 from tusd_py.settings import Config
 from tusd_py.transfer.asgi import body_of
 from tusd_py.transfer.multipart import MultipartBody, boundary_of
@@ -134,7 +133,7 @@ class ChunksFront:
     async def list_chunks(self, request: Request, upload_id: str) -> Response:
         """``GET uploads/{id}/chunks/``: one page, by offset."""
         upload = await self._sessions.find(upload_id, caller_of(request))
-        states = {each.value: each.value for each in ChunkState}
+        states = {each.value: each for each in ChunkState}
         state = choice(request.query_params.get("state"), "state", states)
         limit, offset = page_of(request)
         view, urls = await self._sessions.view(upload), urls_of(request, self._config)
@@ -153,7 +152,7 @@ class ChunksFront:
         stored = await self._chunks.put(upload, place, body, claims, caller)
         view = await self._sessions.view(await self._sessions.find(upload_id, caller))
         urls = urls_of(request, self._config)
-        facts = chunk_facts(view_of(stored.chunk), urls) | {"created": stored.is_new}
+        facts = chunk_facts(stored.chunk, urls) | {"created": stored.is_new}
         return JSONResponse(upload_summary(view, urls) | {"chunk": facts})
 
     async def delete_chunk(self, request: Request, upload_id: str, offset: str) -> Response:

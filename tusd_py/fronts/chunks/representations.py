@@ -10,8 +10,8 @@ from tusd_py.fronts.chunks.problems import stored_problem
 from tusd_py.fronts.chunks.urls import Urls
 from tusd_py.model.ranges import Artifact, ByteRange, SessionFacts
 from tusd_py.model.times import format_time
-from tusd_py.model.upload import UploadKind, UploadState
-from tusd_py.service.sessions import ChunkView, View
+from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
+from tusd_py.service.sessions import View
 
 #: Chunks that are shown with their upload; more are on pages of their own.
 INLINE_CHUNKS: Final = 1000
@@ -60,20 +60,20 @@ def _last_error(facts: SessionFacts) -> dict[str, Any] | None:
     return None if facts.last_error is None else stored_problem(facts.last_error)
 
 
-def chunk_facts(chunk: ChunkView, urls: Urls) -> dict[str, Any]:
+def chunk_facts(chunk: UploadChunk, urls: Urls) -> dict[str, Any]:
     """Return a chunk."""
     return {
         "id": chunk.id,
         "offset": chunk.offset,
         "size": chunk.size,
         "sha256": chunk.sha256,
-        "state": chunk.state,
-        "upload": None if chunk.upload_id is None else urls.upload(chunk.upload_id),
+        "state": chunk.state.value,
+        "upload": None if chunk.source_id is None else urls.upload(chunk.source_id),
     }
 
 
 def upload_details(
-    view: View, chunks: Sequence[ChunkView], missing: Sequence[ByteRange], urls: Urls
+    view: View, chunks: Sequence[UploadChunk], missing: Sequence[ByteRange], urls: Urls
 ) -> dict[str, Any]:
     """Return an upload with its chunks."""
     return upload_summary(view, urls) | {
