@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,19 +20,15 @@ from tusd_py.model.upload import GROWING, ChunkState, Growing, Upload, UploadChu
 
 
 class Replaces(SqliteCatalog):
-    async def insert(
-        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
-    ) -> None:
+    async def insert(self, upload: Upload, chunks: Sequence[UploadChunk] = (), **more: Any) -> None:
         await self.release(upload.id, tombstone_until=None)
-        await super().insert(upload, chunks)
+        await super().insert(upload, chunks, **more)
 
 
 class KeepsMetadataAsText(SqliteCatalog):
-    async def insert(
-        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
-    ) -> None:
+    async def insert(self, upload: Upload, chunks: Sequence[UploadChunk] = (), **more: Any) -> None:
         text = {key: value.decode(errors="replace").encode() for key, value in upload.metadata.items()}
-        await super().insert(replace(upload, metadata=text), chunks)
+        await super().insert(replace(upload, metadata=text), chunks, **more)
 
 
 class ReturnsWithoutTheMark(SqliteCatalog):
@@ -46,46 +43,36 @@ class ForgetsUnverifiedBytes(SqliteCatalog):
 
 
 class CompletesUnverifiedBytes(SqliteCatalog):
-    async def complete(
-        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
-    ) -> list[str]:
-        filled = await super().complete(upload, at, expires_at=expires_at)
+    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
+        filled = await super().complete(upload, at, **more)
         assert isinstance(upload.layout, Growing)
         await self.set_unverified(upload.id, upload.layout.unverified_from)
         return filled
 
 
 class CompletesTombstones(SqliteCatalog):
-    async def complete(
-        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
-    ) -> list[str]:
+    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
         await self.release(upload.id, tombstone_until=None)
         await self.insert(upload)
-        return await super().complete(upload, at, expires_at=expires_at)
+        return await super().complete(upload, at, **more)
 
 
 class TellsNobodyOfFullFinals(SqliteCatalog):
-    async def complete(
-        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
-    ) -> list[str]:
-        await super().complete(upload, at, expires_at=expires_at)
+    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
+        await super().complete(upload, at, **more)
         return []
 
 
 class MakesFinalsOfAnything(SqliteCatalog):
-    async def insert_final(
-        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
-    ) -> Upload:
+    async def insert_final(self, final: Upload, chunks: Sequence[UploadChunk], **more: Any) -> Upload:
         await self.insert(final, chunks)
         return final
 
 
 class LeavesRefusedFinals(SqliteCatalog):
-    async def insert_final(
-        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
-    ) -> Upload:
+    async def insert_final(self, final: Upload, chunks: Sequence[UploadChunk], **more: Any) -> Upload:
         try:
-            return await super().insert_final(final, chunks, max_size=max_size)
+            return await super().insert_final(final, chunks, **more)
         except UploadError:
             await self.insert(final, chunks)
             raise
@@ -106,28 +93,28 @@ class ReversesChunks(SqliteCatalog):
 
 
 class FreesSharedFiles(SqliteCatalog):
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
-        await super().release(upload_id, tombstone_until=tombstone_until)
+    async def release(self, upload_id: str, **more: Any) -> list[str]:
+        await super().release(upload_id, **more)
         return [upload_id]
 
 
 class FreesOnlyTheFirstPiece(SqliteCatalog):
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+    async def release(self, upload_id: str, **more: Any) -> list[str]:
         first = {chunk.data_file for chunk in (await chunks_of(self, upload_id))[:1]}
-        names = await super().release(upload_id, tombstone_until=tombstone_until)
+        names = await super().release(upload_id, **more)
         return [name for name in names if name in first | {upload_id}]
 
 
 class ForgetsLeftovers(SqliteCatalog):
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
-        names = await super().release(upload_id, tombstone_until=tombstone_until)
+    async def release(self, upload_id: str, **more: Any) -> list[str]:
+        names = await super().release(upload_id, **more)
         await self.forget_leftover(upload_id)
         return names
 
 
 class LeavesNoTombstone(SqliteCatalog):
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
-        return await super().release(upload_id, tombstone_until=None)
+    async def release(self, upload_id: str, **more: Any) -> list[str]:
+        return await super().release(upload_id, **(more | {"tombstone_until": None}))
 
 
 class ForgetsTheUserOfTombstones(SqliteCatalog):

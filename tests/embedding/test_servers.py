@@ -168,7 +168,7 @@ def describing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proce
 
 
 def test_a_request_is_described_as_the_client_sent_it(describing: Process) -> None:
-    """9.4: method, target, address and headers, whatever server took it; what is secret stays here."""
+    """Method, target, address and headers, whatever server took it; what is secret stays here."""
     secret = {"Authorization": "Bearer x", "Cookie": "a=b", "X-Who": "me"}
     with Wire(("127.0.0.1", describing.port)) as wire:
         wire.request("POST", "/api/fil%65s/?a=%C3%A4&b", {"Upload-Length": "0", **secret})

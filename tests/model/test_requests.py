@@ -18,7 +18,7 @@ def described(*lines: tuple[str, str], uri: str = "/files/", named: tuple[str, .
 
 @given(_LINES, _LATIN_1)
 def test_json_there_and_back(lines: list[tuple[str, str]], uri: str) -> None:
-    """9.4: serialisable: nothing is lost on the way through text, whatever bytes a client sent."""
+    """Serialisable: nothing is lost on the way through text, whatever bytes a client sent."""
     info = described(*lines, uri=uri)
     assert RequestInfo.from_json(json.loads(json.dumps(info.as_json()))) == info
 
@@ -30,7 +30,7 @@ def test_lines_of_one_name_stay_apart_and_in_order() -> None:
 
 @pytest.mark.parametrize("name", sorted(SECRET_HEADERS))
 def test_secrets_are_kept_out_unless_named(name: str) -> None:
-    """9.4: what is kept in a database must not let its readers in."""
+    """What is kept in a database must not let its readers in."""
     assert described((name.title(), "secret"), ("Host", "here")).headers == {"host": ("here",)}
     assert described((name.title(), "secret"), named=(name,)).headers == {name: ("secret",)}
 
@@ -41,7 +41,7 @@ def test_the_secrets() -> None:
 
 @given(st.lists(st.integers(0, MAX_DESCRIBED), max_size=6), st.integers(0, 2 * MAX_DESCRIBED))
 def test_a_description_is_bounded(sizes: list[int], target: int) -> None:
-    """9.4: a client decides how long its lines are, not how much is kept of them."""
+    """A client decides how long its lines are, not how much is kept of them."""
     lines = [(f"h{number}", "x" * size) for number, size in enumerate(sizes)]
     info = described(*lines, uri="/" * target)
     kept = sum(len(name) + len(value) for name, values in info.headers.items() for value in values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from tusd_py.model.events import Event
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
 
@@ -19,6 +20,9 @@ class Catalog(Protocol):
     survives the death of the process; with ``durable`` also a power cut. The caller holds the upload's
     lock for everything that changes it.
 
+    An ``event`` goes into the outbox in the transaction of the change that it tells of, and only if that
+    changed something (see Outbox).
+
     Any method may raise StorageFull (no space for the catalog) or CatalogUnusable.
     """
 
@@ -32,17 +36,28 @@ class Catalog(Protocol):
         """Return the upload, tombstones included."""
 
     async def insert(
-        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+        self,
+        upload: Upload,
+        chunks: Sequence[UploadChunk] = (),
+        *,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> None:
         """Add an upload. One that is there already is left as it is."""
 
     async def insert_final(
-        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+        self,
+        final: Upload,
+        chunks: Sequence[UploadChunk],
+        *,
+        max_size: int | None,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> Upload:
         """Add a final and its chunks; sizes and the final's length come from the partials as they now are.
 
         Returns:
-            The final, with its length when all of its partials' lengths are known.
+            The final, with its length when all of its partials' lengths are known; ``event`` tells of that.
 
         Raises:
             UploadNotFound: A partial is gone; MaxSizeExceeded: the sum is above ``max_size`` bytes.
@@ -75,7 +90,13 @@ class Catalog(Protocol):
         """Move the time at which the upload expires."""
 
     async def complete(
-        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+        self,
+        upload: Upload,
+        at: float,
+        *,
+        expires_at: float | None,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> list[str]:
         """Mark an open upload as complete, at ``at`` seconds since 1970, and all its bytes as verified.
 
@@ -83,7 +104,9 @@ class Catalog(Protocol):
             Ids of the open finals for which this was the last missing piece.
         """
 
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+    async def release(
+        self, upload_id: str, *, tombstone_until: float | None, event: Event | None = None
+    ) -> list[str]:
         """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
 
         Works on a full medium, too, see ``keep_room``.

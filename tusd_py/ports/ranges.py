@@ -8,6 +8,7 @@ from typing import Protocol
 
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
+from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange, SessionFacts
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
@@ -35,9 +36,18 @@ class RangeCatalog(Protocol):
     """
 
     async def insert_session(
-        self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
+        self,
+        upload: Upload,
+        *,
+        expected_sha256: str | None,
+        key: str | None,
+        durable: bool,
+        event: Event | None = None,
     ) -> None:
-        """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more."""
+        """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more.
+
+        ``event`` goes into the outbox with it, see Catalog.
+        """
 
     async def convert(self, upload: Upload, chunk: UploadChunk | None) -> None:
         """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""

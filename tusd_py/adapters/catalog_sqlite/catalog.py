@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.ballast import Ballast
 from tusd_py.adapters.catalog_sqlite.connection import Reader, connect
+from tusd_py.adapters.catalog_sqlite.events import add_event
 from tusd_py.adapters.catalog_sqlite.lister import Lister
 from tusd_py.adapters.catalog_sqlite.portions import joined_chunks, ranged_chunks
 from tusd_py.adapters.catalog_sqlite.rows import (
@@ -28,6 +29,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
 from tusd_py.errors import MaxSizeExceeded, UploadNotFound
+from tusd_py.model.events import Event, UploadSnapshot
 from tusd_py.model.upload import (
     MAX_LENGTH,
     ChunkState,
@@ -55,6 +57,7 @@ _EXPIRE: Final = (
     f"UPDATE uploads SET {after(UploadEvent.EXPIRE)}, expires_at = ?"  # noqa: S608
     f" WHERE id = ? AND {before(UploadEvent.EXPIRE)}"
 )
+_IS_THERE: Final = f"SELECT 1 FROM uploads WHERE id = ? AND {before(UploadEvent.EXPIRE)}"  # noqa: S608
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
 #: A final whose pieces are all there, and their sum.
@@ -118,28 +121,43 @@ class SqliteCatalog(Catalog):
         return upload_of(rows[0]) if rows else None
 
     async def insert(
-        self, upload: Upload, chunks: Sequence[UploadChunk] = (), *, durable: bool = False
+        self,
+        upload: Upload,
+        chunks: Sequence[UploadChunk] = (),
+        *,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> None:
-        if not chunks and not isinstance(upload.layout, Ranged):
+        if event is None and not chunks and not isinstance(upload.layout, Ranged):
             await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
         def job(connection: sqlite3.Connection) -> None:
-            _insert(connection, upload, chunks)
+            if _insert(connection, upload, chunks) and event is not None:
+                add_event(connection, event)
 
         await self._writer.run(job, durable=durable)
 
     async def insert_final(
-        self, final: Upload, chunks: Sequence[UploadChunk], *, max_size: int | None, durable: bool = False
+        self,
+        final: Upload,
+        chunks: Sequence[UploadChunk],
+        *,
+        max_size: int | None,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> Upload:
         def job(connection: sqlite3.Connection) -> Upload:
-            _insert(connection, final, chunks)
+            added = _insert(connection, final, chunks)
             ((missing,),) = connection.execute(_COUNT_MISSING, (final.id,))
             if missing:
                 raise UploadNotFound
             connection.execute(_FILL_SIZES, (final.id,))
             length = _set_final_length(connection, final.id, max_size)
-            return replace(final, length=length)
+            made = replace(final, length=length)
+            if added and event is not None:
+                add_event(connection, replace(event, upload=UploadSnapshot.of(made)))
+            return made
 
         return await self._writer.run_long(job, durable=durable)
 
@@ -164,15 +182,25 @@ class SqliteCatalog(Catalog):
         await self._writer.put(_RENEW, (expires_at, upload_id))
 
     async def complete(
-        self, upload: Upload, at: float, *, expires_at: float | None, durable: bool = False
+        self,
+        upload: Upload,
+        at: float,
+        *,
+        expires_at: float | None,
+        durable: bool = False,
+        event: Event | None = None,
     ) -> list[str]:
         row = (at, expires_at, upload.id)
-        if upload.kind is not UploadKind.PARTIAL:
+        if event is None and upload.kind is not UploadKind.PARTIAL:
             await self._writer.put(_COMPLETE, row, durable=durable)
             return []
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            connection.execute(_COMPLETE, row)
+            is_done = connection.execute(_COMPLETE, row).rowcount
+            if is_done and event is not None:
+                add_event(connection, event)
+            if upload.kind is not UploadKind.PARTIAL:
+                return []
             waiting = _waiting_finals(connection, upload.id)
             connection.execute(
                 "UPDATE upload_chunks SET size = ?, state = 'received'"
@@ -183,8 +211,12 @@ class SqliteCatalog(Catalog):
 
         return await self._writer.run(job, durable=durable)
 
-    async def release(self, upload_id: str, *, tombstone_until: float | None) -> list[str]:
+    async def release(
+        self, upload_id: str, *, tombstone_until: float | None, event: Event | None = None
+    ) -> list[str]:
         def job(connection: sqlite3.Connection) -> list[str]:
+            if event is not None and connection.execute(_IS_THERE, (upload_id,)).fetchone():
+                add_event(connection, event)
             sql = "SELECT data_file FROM upload_chunks WHERE upload_id = ? AND data_file NOT NULL"
             rows = connection.execute(sql, (upload_id,)).fetchall()
             connection.execute("DELETE FROM upload_chunks WHERE upload_id = ?", (upload_id,))
@@ -243,14 +275,15 @@ def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str
     return [row[0] for row in connection.execute(sql, (partial_id,)).fetchall()]
 
 
-def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
-    """Add an upload and its chunks, unless there is one of that id."""
+def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> bool:
+    """Add an upload and its chunks, unless there is one of that id; whether there was none."""
     added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
     if added:
         rows = [chunk_row(chunk, position) for position, chunk in enumerate(chunks)]
         connection.executemany(_INSERT_CHUNK, rows)
     if added and isinstance(upload.layout, Ranged):
         connection.execute("INSERT OR REPLACE INTO sessions (upload_id) VALUES (?)", (upload.id,))
+    return bool(added)
 
 
 def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:

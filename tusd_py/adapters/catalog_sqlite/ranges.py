@@ -22,6 +22,7 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     insert_chunk,
     make_missing,
 )
+from tusd_py.adapters.catalog_sqlite.events import add_event
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
 from tusd_py.adapters.catalog_sqlite.rows import (
     COLUMNS,
@@ -35,6 +36,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 from tusd_py.errors import UploadNotFound
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
+from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange, SessionFacts
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent
 from tusd_py.ports.ranges import Filter, RangeCatalog
@@ -51,7 +53,13 @@ class SqliteRanges(RangeCatalog):
         self._lister = catalog.lister
 
     async def insert_session(
-        self, upload: Upload, *, expected_sha256: str | None, key: str | None, durable: bool
+        self,
+        upload: Upload,
+        *,
+        expected_sha256: str | None,
+        key: str | None,
+        durable: bool,
+        event: Event | None = None,
     ) -> None:
         def job(connection: sqlite3.Connection) -> None:
             if key is not None:
@@ -64,6 +72,8 @@ class SqliteRanges(RangeCatalog):
                 (upload.id, expected_sha256),
             )
             connection.execute("DELETE FROM leftovers WHERE name = ?", (upload.id,))
+            if event is not None:
+                add_event(connection, event)
 
         await self._writer.run(job, durable=durable)
 

@@ -172,6 +172,19 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "DROP TABLE ranges",
         *_cascades("upload_chunks"),
     ),
+    (
+        # The outbox. Positions are never used again, so that who read up to one has seen all below it.
+        """
+        CREATE TABLE events (
+            position INTEGER PRIMARY KEY AUTOINCREMENT,
+            upload_id TEXT NOT NULL,
+            event TEXT NOT NULL,
+            delivered_at REAL
+        )
+        """,
+        # Those that are not delivered (NULL) by position, and the others by their time.
+        "CREATE INDEX events_by_delivery ON events (delivered_at)",
+    ),
 )
 
 #: An index over many rows takes its time, and the other workers that start meanwhile wait for it.
