@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import pytest
 from tests.contract.uploads import NOW, chunks_of, partial, single
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
+from tusd_py.adapters.catalog_sqlite.connection import connect
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
@@ -204,6 +206,21 @@ def end(process: "subprocess.Popen[str]") -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             pipe.close()
+
+
+def test_many_switch_a_new_file_to_its_log_at_once(tmp_path: Path) -> None:
+    """SQLite refuses all but one of them at once, whatever its time-out is."""
+
+    def opened(file: Path) -> list[tuple[str]]:
+        start.wait()
+        with closing(connect(file)) as connection:
+            return connection.execute("PRAGMA journal_mode").fetchall()
+
+    start = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(60):
+            modes = pool.map(opened, [tmp_path / f"{number}.sqlite3"] * 8)
+            assert list(modes) == [[("wal",)]] * 8
 
 
 def test_processes_open_and_write_at_once_and_one_is_killed(file: Path) -> None:

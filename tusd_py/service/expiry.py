@@ -20,6 +20,8 @@ _BATCH = 200
 _ABANDONED_AFTER_S = 3600.0
 #: Lock that keeps the sweeps of several workers apart. No upload can have this id.
 _SWEEP_LOCK = other_lock("sweep")
+#: The same for what is done once at the start: a sweep that somebody asks for meanwhile is not left out.
+_RECOVERY_LOCK = other_lock("recovery")
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class Sweeper:
         Done once at the start: an upload that a hook refused would otherwise come up again and again.
         """
         swept = Swept()
-        async with self.locker.hold_if_free(_SWEEP_LOCK) as held:
+        async with self.locker.hold_if_free(_RECOVERY_LOCK) as held:
             if held:
                 await self._finish_full(swept)
         return swept

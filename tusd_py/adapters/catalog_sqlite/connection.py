@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.writer import translate
+
+#: How long a new file may be busy while others make it a catalog, and how often we look.
+_BUSY_S: Final = 10.0
+_POLL_S: Final = 0.01
 
 
 class Reader(sqlite3.Connection):
@@ -25,9 +30,26 @@ def connect(file: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> 
     # Each connection is used by one thread at a time, though not always by the one that made it.
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, factory=kind)
     try:
-        for pragma in ("journal_mode = WAL", "busy_timeout = 10000", "synchronous = NORMAL"):
+        _use_write_ahead_log(connection)
+        for pragma in ("busy_timeout = 10000", "synchronous = NORMAL"):
             connection.execute(f"PRAGMA {pragma}")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Switch a new file to its write-ahead log; one that has it is left as it is.
+
+    Of those that switch at once SQLite refuses all but one without waiting, whatever its time-out.
+    """
+    deadline = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_POLL_S)
