@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tusd_py import observe
 from tusd_py.adapters.hooks_callables import call
-from tusd_py.assembly import Backends, open_backends
+from tusd_py.assembly import Backends, OpenStore, open_backends, open_files
 from tusd_py.errors import UploadError, UploadNotFound
 from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
@@ -73,8 +73,9 @@ class UploadApp(Starlette):
     Middleware and handlers of exceptions can be added as to any Starlette application.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, open_store: OpenStore = open_files) -> None:
         self.config = config
+        self._open_store = open_store
         self._cors = Cors(config)
         self._opening = asyncio.Lock()
         self._backends: Backends | None = None
@@ -124,7 +125,7 @@ class UploadApp(Starlette):
     async def _open(self) -> Backends:
         async with self._opening:
             if self._backends is None:
-                self._backends = await open_backends(self.config)
+                self._backends = await open_backends(self.config, self._open_store)
                 self._sweeps = asyncio.create_task(self._sweep_now_and_then(self._backends))
         return self._backends
 
@@ -207,7 +208,10 @@ class UploadApp(Starlette):
         return (path + "/").startswith(self.config.base_path)
 
     async def _answer_api(self, request: Request, path: str) -> Response:
-        return await (self._backends or await self._open()).api.answer(request, path)
+        api = (self._backends or await self._open()).api
+        if api is None:  # the store cannot do what it takes
+            raise UploadNotFound
+        return await api.answer(request, path)
 
     async def _answer_tus(self, request: Request, path: str) -> Response:
         backends = self._backends or await self._open()

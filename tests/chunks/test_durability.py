@@ -9,7 +9,7 @@ import pytest
 from tests.contract.bodies import sent
 from tusd_py import Config
 from tusd_py.adapters.store_file.store import FileStore
-from tusd_py.assembly import Service, open_backends
+from tusd_py.assembly import open_backends
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadKind
 from tusd_py.service.caller import Caller
@@ -17,6 +17,7 @@ from tusd_py.service.chunks import Place
 from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
 from tusd_py.service.sessions import WantedSession
 from tusd_py.service.uploads import Wanted
+from tusd_py.service.wiring import Service
 
 
 class WatchedStore(FileStore):
@@ -52,14 +53,15 @@ async def test_e24_chunks_that_nobody_reads_again_are_synced(
     try:
         store = WatchedStore(tmp_path)
         service = Service(config, replace(backends.service.ports, store=store), backends.service.liveness)
-        caller = Caller()
+        parallel, caller = service.parallel, Caller()
+        assert parallel is not None
         if kind is UploadKind.SESSION:
-            upload, _ = await service.sessions.create(WantedSession(size=30, metadata={}), caller)
+            upload, _ = await parallel.sessions.create(WantedSession(size=30, metadata={}), caller)
         else:
             upload = (await service.uploads.create(Wanted(length=30, metadata={}), caller)).upload
         await service.appender.append(upload.id, 0, sent(b"AAAAA"), ExpectedChecksum(), caller)
         store.synced = b""
-        await service.chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), ExpectedDigests(), caller)
+        await parallel.chunks.put(upload, Place(ByteRange(5, 10)), sent(b"BBBBB"), ExpectedDigests(), caller)
         assert store.synced.startswith(b"AAAAABBBBB") is is_synced
         await service.appender.append(upload.id, 10, sent(b"CCCCC"), ExpectedChecksum(), caller)
         assert store.synced.startswith(b"AAAAABBBBBCCCCC") is is_synced

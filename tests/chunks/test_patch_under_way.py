@@ -208,10 +208,11 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
     """The bytes are kept and the answer is the offset as it is now, not a refusal; the upload stays open."""
     backends = await open_backends(Config(upload_dir=tmp_path))
     try:
-        service, caller = backends.service, Caller()
+        service, parallel, caller = backends.service, backends.service.parallel, Caller()
+        assert parallel is not None
         wanted = Wanted(length=20, metadata={})
         upload = (await service.uploads.create(wanted, caller)).upload
-        await service.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), ExpectedDigests(), caller)
+        await parallel.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"A" * 10), ExpectedDigests(), caller)
         deletion = asyncio.create_task(deleted_once_received(backends, upload.id, 10))
         if way == "patch":
             progress = await service.appender.append(
@@ -219,7 +220,7 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
             )
             assert progress.offset == 0
         else:
-            stored = await service.chunks.put(
+            stored = await parallel.chunks.put(
                 upload, Place(ByteRange(10, 20)), sent(b"B" * 10), ExpectedDigests(), caller
             )
             assert stored.is_new
@@ -228,7 +229,7 @@ async def test_a_chunk_that_goes_while_the_last_bytes_are_stored(tmp_path: Path,
         assert current is not None
         assert (current.state, current.layout) == (UploadState.OPEN, Ranged())
         assert await backends.service.ports.ranges.missing(upload.id, limit=5) == [ByteRange(0, 10)]
-        await service.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
+        await parallel.chunks.put(upload, Place(ByteRange(0, 10)), sent(b"C" * 10), ExpectedDigests(), caller)
         assert (tmp_path / upload.id).read_bytes() == b"C" * 10 + b"B" * 10
         current = await backends.service.ports.catalog.get(upload.id)
         assert current is not None

@@ -5,18 +5,18 @@ from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Final
 
+from tests.contract.memory_store import MemoryStore
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker
-from tusd_py.ports.store import DataStore
 
 #: Opens the same state once more, as another worker process would; closed at the end of the test.
 OpenCatalog = Callable[[], Awaitable[Catalog]]
 OpenLocker = Callable[[], Awaitable[Locker]]
 
-StoreMaker = Callable[[Path], DataStore]
+StoreKind = type[FileStore] | type[MemoryStore]
 CatalogMaker = Callable[[Path, AsyncExitStack], OpenCatalog]
 LockerMaker = Callable[[Path, AsyncExitStack], OpenLocker]
 
@@ -56,6 +56,6 @@ async def _close(catalog: Catalog) -> None:
         await catalog.close()
 
 
-STORES: Final[dict[str, StoreMaker]] = {"file": FileStore}
+STORES: Final[dict[str, StoreKind]] = {"file": FileStore, "memory": MemoryStore}
 CATALOGS: Final[dict[str, CatalogMaker]] = {"sqlite": sqlite_catalog()}
 LOCKERS: Final[dict[str, LockerMaker]] = {"file": file_locker()}

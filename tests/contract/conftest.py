@@ -1,4 +1,7 @@
-"""``store``, ``catalog`` and ``locker``: each test runs once for every backend."""
+"""``store``, ``catalog`` and ``locker``: each test runs once for every backend.
+
+``@pytest.mark.needs.with_args(Truncates)``: only for the stores that declare this capability.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -12,7 +15,15 @@ from tusd_py.ports.locks import Locker
 from tusd_py.ports.store import DataStore
 
 
-@pytest.fixture(params=STORES)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test of data stores with each that can do what it needs."""
+    if "store" in metafunc.fixturenames:
+        needs = [each for marker in metafunc.definition.iter_markers("needs") for each in marker.args]
+        able = [name for name, kind in STORES.items() if all(issubclass(kind, each) for each in needs)]
+        metafunc.parametrize("store", able, indirect=True)
+
+
+@pytest.fixture
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> DataStore:
     """An empty data store."""
     return STORES[request.param](tmp_path)

@@ -13,7 +13,17 @@ from tests.contract.bodies import Sent, sent
 from tusd_py.errors import StorageFull, TooManyOpenFiles
 from tusd_py.model.body import Ended, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
-from tusd_py.ports.store import DataFileMissing, DataStore, OpensFiles
+from tusd_py.ports.store import (
+    Allocates,
+    Concatenates,
+    DataFileMissing,
+    DataStore,
+    HashesFiles,
+    OpensFiles,
+    Syncs,
+    Truncates,
+)
+from tusd_py.service.capabilities import digest_of
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +78,7 @@ async def test_bytes_go_to_the_offset(store: DataStore) -> None:
     assert await store.size(ID) == 11
 
 
+@pytest.mark.needs.with_args(Allocates)
 async def test_bytes_go_to_the_offset_and_not_to_the_end(store: DataStore) -> None:
     """What a dead writer left beyond the offset must not shift what follows."""
     await store.create(UPLOAD)
@@ -76,6 +87,7 @@ async def test_bytes_go_to_the_offset_and_not_to_the_end(store: DataStore) -> No
     assert await content(store) == b"verified-rightBEHIND"
 
 
+@pytest.mark.needs.with_args(Allocates)
 async def test_a_write_changes_nothing_before_its_offset(store: DataStore) -> None:
     await store.create(UPLOAD)
     await write(store, 0, b"0123456789")
@@ -135,6 +147,7 @@ async def test_a_failure_of_the_medium_is_told_and_keeps_what_was_written(store:
     assert await content(store) == b"abc"
 
 
+@pytest.mark.needs.with_args(OpensFiles)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
 async def test_a_full_medium_is_told_in_the_words_of_the_port(store: DataStore, code: int) -> None:
     """No space, no quota, a limit on file sizes: nobody above needs the system's numbers."""
@@ -145,6 +158,7 @@ async def test_a_full_medium_is_told_in_the_words_of_the_port(store: DataStore, 
     assert await content(store) == b"abc"
 
 
+@pytest.mark.needs.with_args(OpensFiles)
 async def test_a_write_without_a_descriptor_is_told_in_the_words_of_the_port(store: DataStore) -> None:
     await store.create(UPLOAD)
     body = Sent([b"abc"], failure=OSError(errno.EMFILE, "too many open files"))
@@ -159,7 +173,10 @@ async def test_writing_to_what_is_gone(store: DataStore) -> None:
     assert await store.size(ID) is None
 
 
+@pytest.mark.needs.with_args(OpensFiles, Syncs, HashesFiles)
 async def test_no_descriptor_is_left_open(store: DataStore) -> None:
+    assert isinstance(store, Syncs)
+    assert isinstance(store, HashesFiles)
     await store.create(UPLOAD)
     await store.sync(ID)
     before = len(os.listdir("/dev/fd"))
@@ -181,8 +198,10 @@ async def test_no_descriptor_is_left_open(store: DataStore) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
+@pytest.mark.needs.with_args(Truncates)
 async def test_truncate_discards_the_rest(store: DataStore) -> None:
     """CHECK-06: a rollback must really take the bytes away."""
+    assert isinstance(store, Truncates)
     await store.create(UPLOAD)
     await write(store, 0, b"verified", b"-wrong")
     await store.truncate(ID, 8)
@@ -192,8 +211,10 @@ async def test_truncate_discards_the_rest(store: DataStore) -> None:
     assert await content(store) == b"verified+"
 
 
+@pytest.mark.needs.with_args(Truncates)
 async def test_truncate_never_makes_up_bytes(store: DataStore) -> None:
     """After a power cut the file may be shorter than the catalog remembers; zeros are not the client's."""
+    assert isinstance(store, Truncates)
     await store.create(UPLOAD)
     await write(store, 0, b"abc")
     await store.truncate(ID, 8)
@@ -205,13 +226,13 @@ async def test_size_of_nothing(store: DataStore) -> None:
 
 
 async def test_digest_of_a_range(store: DataStore) -> None:
-    """CHECK-25: from ``start`` to ``stop``, exclusive, across blocks."""
+    """CHECK-25: from ``start`` to ``stop``, exclusive, across blocks; by the store or of what it reads."""
     data = bytes(range(251)) * 10_000
     await store.create(UPLOAD)
     await write(store, 0, data)
     for start, stop in ((0, len(data)), (0, 0), (7, 8), (1000, 1_500_000), (len(data) - 1, len(data))):
         taken = hashlib.sha256()
-        await store.digest(ID, start, stop, taken)
+        await digest_of(store)(ID, start, stop, taken)
         assert taken.digest() == hashlib.sha256(data[start:stop]).digest(), (start, stop)
 
 
@@ -277,6 +298,7 @@ async def test_read_beyond_the_end_is_no_short_answer(store: DataStore) -> None:
         await read(store, ID, 0, 6)
 
 
+@pytest.mark.needs.with_args(OpensFiles)
 async def test_what_is_open_stays_readable(store: DataStore) -> None:
     """As what is being read, for a server that sends from files by itself."""
     assert isinstance(store, OpensFiles)
@@ -292,6 +314,7 @@ async def test_what_is_open_stays_readable(store: DataStore) -> None:
         file.close()
 
 
+@pytest.mark.needs.with_args(OpensFiles)
 async def test_no_descriptor_left_is_said_in_the_ports_words(store: DataStore) -> None:
     """A process at its limit: nothing can be opened; and afterwards it can again."""
     assert isinstance(store, OpensFiles)
@@ -340,8 +363,10 @@ async def test_export_is_seen_whole_or_not_at_all(store: DataStore) -> None:
     await asyncio.gather(rewrite(), read())
 
 
+@pytest.mark.needs.with_args(Concatenates)
 async def test_a_final_comes_back_with_its_pieces(store: DataStore) -> None:
     """CONCAT-09, after the catalog is lost."""
+    assert isinstance(store, Concatenates)
     final = Upload(id="f", kind=UploadKind.FINAL, length=5, concat_header="final;/p2 /p1", created_at=0.0)
     chunks = []
     for offset, name, data in [(0, "p2", b"abc"), (3, "p1", b"de")]:
@@ -359,7 +384,7 @@ async def test_a_final_comes_back_with_its_pieces(store: DataStore) -> None:
                 created_at=0.0,
             )
         )
-    await store.export(final, chunks)
+    await store.export_final(final, chunks)
     adopted = await store.adopt("f")
     assert adopted is not None
     assert [replace(chunk, created_at=0.0) for chunk in adopted.chunks] == chunks

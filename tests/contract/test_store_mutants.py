@@ -105,9 +105,9 @@ class RemovesOnlyOnce(FileStore):
 
 
 class ExportsInPlace(FileStore):
-    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+    async def export(self, upload: Upload) -> None:
         info = Path(f"{self._path(upload.id)}.info")
-        await super().export(upload, chunks)
+        await super().export(upload)
         data = info.read_bytes()
         info.write_bytes(b"")
         await asyncio.sleep(0.001)
@@ -115,7 +115,7 @@ class ExportsInPlace(FileStore):
 
 
 class ForgetsThePieces(FileStore):
-    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+    async def export_final(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
         await super().export(upload)
 
 

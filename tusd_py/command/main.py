@@ -24,7 +24,6 @@ from tusd_py.command.settings_flags import (
     with_environment,
 )
 from tusd_py.errors import UploadError
-from tusd_py.fronts.tus.front import extensions
 from tusd_py.http1.run import CannotListen, StartupFailed, serve
 from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.settings import Config
@@ -88,10 +87,10 @@ def _serve(words: Sequence[str]) -> int:
         return 0
     config = _config(line)
     observe.set_up_logging(log_format(line), verbose=line.get("verbose", bool))
-    _check_directory(config)
+    extensions = _check_directory(config)
 
     def announce(url: str) -> None:
-        _announce(config, url)
+        _announce(config, extensions, url)
 
     def make_app() -> UploadApp:
         # What is loaded now stays loaded, and requests create few cycles: collect less often.
@@ -110,24 +109,30 @@ def _serve(words: Sequence[str]) -> int:
         raise _Failure(str(error), 1) from None
 
 
-def _check_directory(config: Config) -> None:
-    """Open and close the directory once, so that an unusable one is reported before the server listens."""
+def _check_directory(config: Config) -> Sequence[str]:
+    """Open and close the directory once, so that an unusable one is reported before the server listens.
 
-    async def check() -> None:
-        await (await open_backends(config)).close()
+    Returns:
+        The extensions of tus that are offered.
+    """
+
+    async def check() -> Sequence[str]:
+        backends = await open_backends(config)
+        await backends.close()
+        return backends.tus.extensions
 
     try:
-        asyncio.run(check())
+        return asyncio.run(check())
     except _UNUSABLE as error:
         raise _Failure(f"cannot use the upload directory: {describe(error)}", 1) from None
 
 
-def _announce(config: Config, url: str) -> None:
+def _announce(config: Config, extensions: Sequence[str], url: str) -> None:
     """Print where uploads go. tusd's own test suite and many scripts wait for the last line."""
     limit = "unlimited" if config.max_size is None else f"{config.max_size} bytes"
     print(f"Using {config.upload_dir.resolve()} as directory storage.")
     print(f"Using {limit} as maximum size.")
-    print(f"Supported tus extensions: {','.join(extensions(config))}")
+    print(f"Supported tus extensions: {','.join(extensions)}")
     if url.startswith("http"):
         print(f"You can now upload files to: {url.rstrip('/')}{config.base_path}")
     else:

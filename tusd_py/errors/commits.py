@@ -1,15 +1,14 @@
-"""Refusals of commits and artifacts."""
+"""Refusals of commits and artifacts; see ``errors.chunks``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tusd_py.errors import UploadError
-from tusd_py.model.commits import Piece
+from tusd_py.errors.chunks import ChunkError, ranges_facts
 from tusd_py.model.ranges import ByteRange
 
 
-class DigestMismatch(UploadError):
+class DigestMismatch(ChunkError):
     """The whole is not what the client says; ``corrupt`` chunks were dropped and count as missing."""
 
     code = "ERR_DIGEST_MISMATCH"
@@ -27,12 +26,12 @@ class DigestMismatch(UploadError):
             "sha256 of the upload differs, compare the digests of the chunks with the file",
             expected=expected,
             actual=actual,
-            corrupt=corrupt,
-            missing=missing,
+            corrupt=ranges_facts(corrupt),
+            missing=ranges_facts(missing),
         )
 
 
-class SessionIncomplete(UploadError):
+class SessionIncomplete(ChunkError):
     """A commit of an upload of which bytes are missing or just arriving."""
 
     code = "ERR_UPLOAD_INCOMPLETE"
@@ -41,12 +40,12 @@ class SessionIncomplete(UploadError):
     def __init__(self, *, missing: Sequence[ByteRange], in_progress: Sequence[ByteRange]) -> None:
         super().__init__(
             "bytes are missing, send them and commit again",
-            missing=missing,
-            in_progress=in_progress,
+            missing=ranges_facts(missing),
+            in_progress=ranges_facts(in_progress),
         )
 
 
-class UploadNotCommitted(UploadError):
+class UploadNotCommitted(ChunkError):
     """An artifact was asked for of an upload that is not committed."""
 
     code = "ERR_UPLOAD_NOT_COMMITTED"
@@ -57,7 +56,7 @@ class UploadNotCommitted(UploadError):
         self.upload_id = upload_id
 
 
-class AlreadyCommitted(UploadError):
+class AlreadyCommitted(ChunkError):
     """The upload is committed, with another digest."""
 
     code = "ERR_ALREADY_COMMITTED"
@@ -67,17 +66,17 @@ class AlreadyCommitted(UploadError):
         super().__init__("the upload is committed with another sha256", sha256=sha256)
 
 
-class PartsMismatch(UploadError):
+class PartsMismatch(ChunkError):
     """The client's list of parts is not what was received."""
 
     code = "ERR_PARTS_MISMATCH"
     status = 409
 
-    def __init__(self, *, parts: Sequence[Piece]) -> None:
-        super().__init__("the list of parts differs from what was received", parts=parts)
+    def __init__(self, *, parts: Sequence[object]) -> None:
+        super().__init__("the list of parts differs from what was received", parts=list(parts))
 
 
-class ArtifactExists(UploadError):
+class ArtifactExists(ChunkError):
     """The content is there already, and the settings say to refuse it."""
 
     code = "ERR_ARTIFACT_EXISTS"
@@ -88,7 +87,7 @@ class ArtifactExists(UploadError):
         self.artifact_id = artifact_id
 
 
-class UploadConsumed(UploadError):
+class UploadConsumed(ChunkError):
     """The upload went into an artifact."""
 
     code = "ERR_UPLOAD_CONSUMED"
@@ -99,7 +98,7 @@ class UploadConsumed(UploadError):
         self.artifact_id = artifact_id
 
 
-class ArtifactNotFound(UploadError):
+class ArtifactNotFound(ChunkError):
     """No such artifact, or it is another user's."""
 
     code = "ERR_ARTIFACT_NOT_FOUND"
@@ -109,7 +108,7 @@ class ArtifactNotFound(UploadError):
         super().__init__("artifact not found")
 
 
-class ArtifactLost(UploadError):
+class ArtifactLost(ChunkError):
     """The file of an artifact is not what it was: somebody removed or changed it. The log says which."""
 
     code = "ERR_ARTIFACT_LOST"
@@ -119,7 +118,7 @@ class ArtifactLost(UploadError):
         super().__init__("the content of the artifact is lost; whoever sends it again restores it")
 
 
-class CommittedIsImmutable(UploadError):
+class CommittedIsImmutable(ChunkError):
     """A PATCH for an upload that is committed, or just being committed."""
 
     code = "ERR_UPLOAD_COMMITTED"

@@ -10,22 +10,28 @@ from typing import Final
 
 from tusd_py.errors import UploadNotFound
 from tusd_py.model.body import Ended, StopSignal
-from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.ports.store import DataFileMissing
+from tusd_py.service.capabilities import Digest
 
 #: Bytes read in one visit to a thread. No visit can be broken off; a server that goes down waits for it.
 _SLICE: Final = 64 << 20
 
 
 class Sha256:
-    """A sha256 that hands on to ``further`` what it takes; see ``model.body.Hash``."""
+    """A sha256 that also says how many bytes it has taken; see ``model.body.Hash``.
+
+    What it takes it hands on to ``further``.
+    """
 
     def __init__(self, further: Sha256 | None = None) -> None:
         self._hash = hashlib.sha256()
         self._further = further
+        self.count = 0
 
     def update(self, data: memoryview, /) -> None:
         """Take the next bytes."""
         self._hash.update(data)
+        self.count += len(data)
         if self._further is not None:
             self._further.update(data)
 
@@ -38,7 +44,7 @@ class Sha256:
         return self._hash.hexdigest()
 
 
-async def digest(store: DataStore, data_file: str, start: int, stop: int, taken: Sha256) -> None:
+async def digest(of: Digest, data_file: str, start: int, stop: int, taken: Sha256) -> None:
     """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way.
 
     Raises UploadNotFound when the file is gone; one that is shorter just ends.
@@ -46,23 +52,23 @@ async def digest(store: DataStore, data_file: str, start: int, stop: int, taken:
     while start < stop:
         until = min(start + _SLICE, stop)
         try:
-            await store.digest(data_file, start, until, taken)
+            await of(data_file, start, until, taken)
         except DataFileMissing:
             raise UploadNotFound from None
         start = until
 
 
 @contextmanager
-def stopped_when_idle(stop: StopSignal, timeout_s: float) -> Iterator[None]:
-    """Ask the body to end as STALLED once no byte has arrived for ``timeout_s``; 0: never."""
+def stopped_when_idle(stop: StopSignal, taken: Sha256, timeout_s: float) -> Iterator[None]:
+    """Ask the body to end as STALLED once ``taken`` has got no byte for ``timeout_s``; 0: never."""
     if not timeout_s:
         yield
         return
 
     async def watch() -> None:
         before = -1
-        while stop.position != before:
-            before = stop.position
+        while taken.count != before:
+            before = taken.count
             await asyncio.sleep(timeout_s)
         stop.request(Ended.STALLED)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tusd_py import observe
 from tusd_py.errors import (
+    FeatureDisabled,
     FinalIsImmutable,
     InvalidUploadLength,
     LengthExceeded,
@@ -21,16 +22,18 @@ from tusd_py.errors import (
 )
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
-from tusd_py.model.upload import GROWING, MAX_LENGTH, Growing, Ranged, Upload, UploadKind, UploadState
+from tusd_py.model.upload import MAX_LENGTH, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.caller import Caller, Progress
+from tusd_py.service.capabilities import Sync
 from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.finishing import Finishing, completes
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.ranged_append import RangedAppend
+from tusd_py.service.verified_append import VerifiedAppend
 from tusd_py.settings import Config
 
 
@@ -49,11 +52,13 @@ class Appender:
     config: Config
     catalog: Catalog
     store: DataStore
+    sync: Sync
     locker: Locker
     lookup: Lookup
     finishing: Finishing
     lifetime: Lifetime
     ranged: RangedAppend
+    verified: VerifiedAppend | None  # where the data store can take bytes back
 
     async def append(
         self,
@@ -74,7 +79,7 @@ class Appender:
             length: Total number of bytes, when the client declares the length of a deferred upload.
 
         Raises:
-            UploadNotFound, UploadExpired, FinalIsImmutable, OffsetMismatch, UploadLocked,
+            FeatureDisabled, UploadNotFound, UploadExpired, FinalIsImmutable, OffsetMismatch, UploadLocked,
             InvalidUploadLength, MaxSizeExceeded: nothing was written.
             LengthExceeded: Announced as longer than the upload: nothing was written. Found to be longer:
                 the upload's bytes are stored and complete, the rest is not.
@@ -82,6 +87,7 @@ class Appender:
             UnexpectedEof, ReadTimeout, UploadInterrupted, ServerShutdown, StorageFull: what had arrived
                 is stored, unless it awaited its checksum.
         """
+        self.check_offered(expected)
         stop = StopSignal()
 
         async def check() -> None:
@@ -92,7 +98,7 @@ class Appender:
         name, timeout_s = upload_lock(upload_id), self.config.acquire_lock_timeout_s
         hold = self.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check)
         async with hold as held:
-            upload = await self._recovered(await self.lookup.find(upload_id, caller))
+            upload = await self._found(upload_id, caller)
             await self._check(upload, offset)
             declared = upload if length is None else self._declared(upload, offset, length)
             self._check_room(declared, offset, body)
@@ -103,6 +109,11 @@ class Appender:
             written = await self._write(declared, offset, body, expected, stop)
             held.check()
             return await self._conclude(declared, written, caller)
+
+    def check_offered(self, expected: ExpectedChecksum) -> None:
+        """Raise FeatureDisabled for a checksum where bytes that are wrong could not be taken back."""
+        if expected.is_asked_for and self.verified is None:
+            raise FeatureDisabled("Upload-Checksum is not offered here")
 
     async def fill(
         self, upload: Upload, body: Body, expected: ExpectedChecksum, stop: StopSignal, caller: Caller
@@ -118,6 +129,11 @@ class Appender:
             raise self._early_end(upload, written)
         return await self._conclude(upload, written, caller)
 
+    async def _found(self, upload_id: str, caller: Caller) -> Upload:
+        """Return the upload, without what an earlier request left that never was verified."""
+        upload = await self.lookup.find(upload_id, caller)
+        return upload if self.verified is None else await self.verified.recovered(upload)
+
     async def _check(self, upload: Upload, offset: int) -> None:
         if upload.kind is UploadKind.FINAL:
             raise FinalIsImmutable
@@ -125,17 +141,6 @@ class Appender:
         if offset != expected:
             raise OffsetMismatch(expected=expected, provided=offset)
         await self.ranged.check(upload)
-
-    async def _recovered(self, upload: Upload) -> Upload:
-        """Discard what an earlier request left that never was verified: its process died."""
-        if not isinstance(upload.layout, Growing) or upload.layout.unverified_from is None:
-            return upload
-        await self._discard(upload, upload.layout.unverified_from)
-        return replace(upload, layout=GROWING)
-
-    async def _discard(self, upload: Upload, offset: int) -> None:
-        await self.store.truncate(upload.id, offset)
-        await self.catalog.set_unverified(upload.id, None)
 
     def _declared(self, upload: Upload, offset: int, length: int) -> Upload:
         """Return the upload with the length that the client declares; nothing is kept yet."""
@@ -178,40 +183,15 @@ class Appender:
             stop.shown = offset
             received = await self.ranged.write(upload, offset, body, expected, stop)
             return _Written(offset + received.count, received.ended)
-        if expected.is_asked_for and upload.state is UploadState.OPEN:
-            stop.shown = offset
-            return await self._write_verified(upload, offset, body, expected, stop)
         limit = self._limit(upload) - offset
-        received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
-        await self._sync_patch(upload)
+        if expected.is_asked_for and upload.state is UploadState.OPEN and self.verified is not None:
+            stop.shown = offset
+            received = await self.verified.write(upload, offset, body, expected, stop, limit=limit)
+        else:
+            received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
+            if self.config.durability == "patch":
+                await self.sync(upload.id)
         return _Written(offset + received.count, received.ended)
-
-    async def _write_verified(
-        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
-    ) -> _Written:
-        """Write in place, marked as unverified; take the mark away only for the right bytes."""
-        is_durable = self.config.durability == "patch"
-        await self.catalog.set_unverified(upload.id, offset, durable=is_durable)
-        hashes = [] if expected.checksum is None else [expected.checksum.new_hash()]
-        try:
-            received = await self.store.write(
-                upload.id, offset, body, limit=self._limit(upload) - offset, hashes=hashes, stop=stop
-            )
-            if received.ended is Ended.COMPLETE:
-                await expected.verify(self.store, upload.id, offset, received.count, hashes)
-                await self._sync_patch(upload)
-        except BaseException:
-            await self._discard(upload, offset)
-            raise
-        if received.ended is not Ended.COMPLETE:
-            await self._discard(upload, offset)
-            return _Written(offset, received.ended)
-        await self.catalog.set_unverified(upload.id, None, durable=is_durable)
-        return _Written(offset + received.count, received.ended)
-
-    async def _sync_patch(self, upload: Upload) -> None:
-        if self.config.durability == "patch":
-            await self.store.sync(upload.id)
 
     async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""

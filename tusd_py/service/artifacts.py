@@ -29,9 +29,10 @@ from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.ports.store import DataFileMissing, DataStore, MovesFiles
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
+from tusd_py.service.capabilities import Digest
 from tusd_py.service.disposal import Disposal
 from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.finishing import Finishing
@@ -64,6 +65,8 @@ class Artifacts:
     config: Config
     catalog: Catalog
     store: DataStore
+    files: MovesFiles
+    digest: Digest
     locker: Locker
     ranges: RangeCatalog
     artifacts: ArtifactCatalog
@@ -125,7 +128,7 @@ class Artifacts:
     async def _receive(self, upload: Upload, body: Body, expected: ExpectedDigests) -> tuple[Upload, str]:
         taken, stop = Sha256(), StopSignal()
         limit = self.config.max_size or 2**63 - 1
-        with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
+        with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
             received = await self.store.write(upload.id, 0, body, limit=limit, hashes=[taken], stop=stop)
         _check_end(received, limit)
         for checksum in [*expected.known, *expected.late()]:
@@ -141,7 +144,7 @@ class Artifacts:
             return facts.sha256
         taken = Sha256()
         for segment in await self.reading.segments(upload):
-            await digest(self.store, segment.data_file, segment.start, segment.start + segment.size, taken)
+            await digest(self.digest, segment.data_file, segment.start, segment.start + segment.size, taken)
         await self.ranges.set_sha256(upload.id, taken.hexdigest())
         return taken.hexdigest()
 
@@ -188,17 +191,17 @@ class Artifacts:
             # A second name and not a new one: whether a final needs the file is decided only when the
             # upload is given up, in one transaction with that.
             with suppress(OSError, StorageFull, DataFileMissing):
-                await self.store.link(upload.id, file_of(artifact))
+                await self.files.link(upload.id, file_of(artifact))
                 return
         # A final's bytes are spread over files that others need, and some file systems have no links:
         # here, once, they are copied.
         pieces = [(each.data_file, each.start, each.size) for each in await self.reading.segments(upload)]
         temporary, taken = f"{FOLDER}/.new-{artifact.id}", Sha256()
         try:
-            await self.store.join(pieces, temporary, taken)
+            await self.files.join(pieces, temporary, taken)
             if taken.hexdigest() != artifact.sha256:
                 raise EOFError("a data file is not what it was")
-            await self.store.move(temporary, file_of(artifact))
+            await self.files.move(temporary, file_of(artifact))
         except BaseException:
             await self.store.remove(temporary)
             raise

@@ -29,9 +29,10 @@ from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadChunk, Upload
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.ports.store import Allocates, DataFileMissing, DataStore
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
+from tusd_py.service.capabilities import Digest, Sync
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.durability import syncs_chunks
 from tusd_py.service.expected import ExpectedDigests
@@ -66,6 +67,9 @@ class Chunks:
     config: Config
     catalog: Catalog
     store: DataStore
+    space: Allocates
+    digest: Digest
+    sync: Sync
     locker: Locker
     ranges: RangeCatalog
     clock: Callable[[], float]
@@ -187,7 +191,7 @@ class Chunks:
         chunk = None
         if held:
             taken = Sha256()
-            await digest(self.store, upload.id, 0, held, taken)
+            await digest(self.digest, upload.id, 0, held, taken)
             chunk = UploadChunk(
                 id=new_uuid(),
                 upload_id=upload.id,
@@ -199,13 +203,13 @@ class Chunks:
                 completed_at=self.clock(),
             )
             if syncs_chunks(self.config, upload):
-                await self.store.sync(upload.id)
+                await self.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
         ranged = replace(upload, layout=Ranged(held))
         await self.store.export(ranged)
         await self.ranges.convert(upload, chunk)
-        await self.store.allocate(upload.id, length, how=self.config.preallocate, min_free=0)
+        await self.space.allocate(upload.id, length, how=self.config.preallocate, min_free=0)
         return ranged
 
     async def _claim(self, upload: Upload, wanted: ByteRange, chunk_id: str) -> Granted | Repeat:
@@ -231,7 +235,7 @@ class Chunks:
         others = expected.hashes()
         with (
             self.lifetime.kept(upload),
-            stopped_when_idle(stop, self.config.chunk_idle_timeout_s),
+            stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s),
         ):
             try:
                 received = await self.store.write(
@@ -245,7 +249,7 @@ class Chunks:
                 _check_end(received, chunk.size)
                 expected.verify(taken, others)
                 if syncs_chunks(self.config, upload):
-                    await self.store.sync(upload.id)
+                    await self.sync(upload.id)
             except DataFileMissing:  # deleted since we looked
                 raise UploadNotFound from None
             is_durable = self.config.durability == "patch"
@@ -258,7 +262,7 @@ class Chunks:
         """Hash a repeat without writing a byte of it."""
         taken, stop = Sha256(), StopSignal()
         others = expected.hashes()
-        with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
+        with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
             received = await pump(body, NullSink(), limit=chunk.size, hashes=[taken, *others], stop=stop)
         _check_end(received, chunk.size)
         expected.verify(taken, others)

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tusd_py import observe
 from tusd_py.errors import InternalFailure, ServerShutdown, UploadError, UploadLocked
-from tusd_py.errors.chunks import InvalidField, UploadNotOpen
+from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
-from tusd_py.model.commits import CommitFailure, Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataStore
 from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.caller import Caller
+from tusd_py.service.capabilities import Digest
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
@@ -37,7 +37,7 @@ class WantedCommit:
     """What the client says of the whole, and of each part of it."""
 
     sha256: str | None = None  # lower-case hexadecimal digits
-    parts: Sequence[Piece] | None = None
+    parts: Sequence[tuple[int, int, str | None]] | None = None  # offset, size, sha256
     in_background: bool = False
 
 
@@ -56,7 +56,7 @@ class Commits:
 
     config: Config
     catalog: Catalog
-    store: DataStore
+    digest: Digest
     locker: Locker
     ranges: RangeCatalog
     lookup: Lookup
@@ -154,8 +154,8 @@ class Commits:
             upload, _ = await self.finishing.finish(upload, caller.request)
         except BaseException as error:
             # In one step: whoever sees the upload open again sees why, and what is missing.
-            failure = _failure(error) if wanted.in_background else None
-            await self.ranges.reopen(upload.id, drop=corrupt, failure=failure)
+            told = _as_json(error) if wanted.in_background else None
+            await self.ranges.reopen(upload.id, drop=corrupt, error=told)
             raise
         return upload
 
@@ -166,7 +166,7 @@ class Commits:
         """
         taken = Sha256()
         if expected:
-            await digest(self.store, upload.id, 0, upload.length or 0, taken)
+            await digest(self.digest, upload.id, 0, upload.length or 0, taken)
         else:
             corrupt += await self._corrupt_chunks(upload, taken)
             if corrupt:
@@ -208,7 +208,7 @@ class Commits:
         corrupt: list[UploadChunk] = []
         async for chunk in self.catalog.chunks(upload):
             taken = Sha256(whole)
-            await digest(self.store, upload.id, chunk.range.start, chunk.range.stop, taken)
+            await digest(self.digest, upload.id, chunk.range.start, chunk.range.stop, taken)
             if taken.hexdigest() != chunk.sha256:
                 corrupt.append(chunk)
         return corrupt
@@ -223,17 +223,18 @@ class Commits:
         if expected != actual:
             raise DigestMismatch(expected=expected, actual=actual)
 
-    async def _check_parts(self, upload: Upload, parts: Sequence[Piece] | None) -> None:
+    async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
         if parts is None:
             return
         received = {each.offset: each async for each in self.catalog.chunks(upload)}
-        differing: list[Piece] = []
-        for part in parts:
-            chunk = received.pop(part.offset, None)
-            if chunk is None or chunk.size != part.size or part.sha256 not in (None, chunk.sha256):
-                differing.append(part)
+        differing: list[object] = []
+        for offset, size, sha256 in parts:
+            chunk = received.pop(offset, None)
+            if chunk is None or chunk.size != size or sha256 not in (None, chunk.sha256):
+                differing.append({"offset": offset, "size": size, "sha256": sha256})
         differing += [
-            Piece(each.offset, each.size, each.sha256, is_listed=False) for each in received.values()
+            {"offset": each.offset, "size": each.size, "sha256": each.sha256, "unlisted": True}
+            for each in received.values()
         ]
         if differing:
             raise PartsMismatch(parts=differing[:1000])
@@ -248,9 +249,9 @@ class Commits:
                     observe.log("CommitUndone", id=upload_id)
 
 
-def _proves(parts: Sequence[Piece] | None) -> bool:
+def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
     """Whether the list says a digest of every byte; it was compared with what was received."""
-    return bool(parts) and all(part.sha256 is not None for part in parts or ())
+    return bool(parts) and all(sha256 is not None for _, _, sha256 in parts or ())
 
 
 def _mismatch(corrupt: Sequence[UploadChunk], expected: str | None, actual: str) -> DigestMismatch:
@@ -258,12 +259,16 @@ def _mismatch(corrupt: Sequence[UploadChunk], expected: str | None, actual: str)
     return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
 
 
-def _failure(error: BaseException) -> CommitFailure:
+def _as_json(error: BaseException) -> str:
+    """Return a failure for those who ask later: the code, the status, the message and the facts."""
     if isinstance(error, asyncio.CancelledError):
         error = ServerShutdown()
     if not isinstance(error, UploadError):
         error = InternalFailure()
-    return CommitFailure(error.code, error.status, error.message, error.facts)
+    members = error.members if isinstance(error, ChunkError) else {}
+    return json.dumps(
+        {"code": error.code, "status": error.status, "message": error.message, "members": members}
+    )
 
 
 def _log_failure(task: asyncio.Task[Committed]) -> None:

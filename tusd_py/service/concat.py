@@ -12,7 +12,7 @@ from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, upload_lock
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import Concatenates
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.disposal import Disposal, given_up_on_error
 from tusd_py.service.finishing import Finishing
@@ -29,7 +29,7 @@ class Concatenation:
 
     config: Config
     catalog: Catalog
-    store: DataStore
+    finals: Concatenates
     locker: Locker
     lookup: Lookup
     finishing: Finishing
@@ -81,7 +81,7 @@ class Concatenation:
         except UploadNotFound:  # deleted or expired since we looked
             raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
         async with given_up_on_error(self.disposal, inserted):
-            await self.store.export(inserted, chunks)
+            await self.finals.export_final(inserted, chunks)
         return inserted
 
 

@@ -9,8 +9,8 @@ from tusd_py.errors import ChecksumMismatch
 from tusd_py.errors.chunks import ChunkDigestMismatch
 from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
-from tusd_py.ports.store import DataStore
 from tusd_py.service.alive import Sha256
+from tusd_py.service.capabilities import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +27,7 @@ class ExpectedChecksum:
         """Whether the body's bytes count only once they are verified."""
         return self.checksum is not None or self.late is not None
 
-    async def verify(
-        self, store: DataStore, name: str, start: int, count: int, taken: Sequence[Hash]
-    ) -> None:
+    async def verify(self, digest: Digest, name: str, start: int, count: int, taken: Sequence[Hash]) -> None:
         """Check ``count`` bytes of a data file from ``start`` on; ``taken`` ends with the checksum's hash.
 
         The algorithm of one that comes after the body was not known before, so for that the bytes are
@@ -42,7 +40,7 @@ class ExpectedChecksum:
         if self.late is not None:
             checksum = self.late()
             again = checksum.new_hash()
-            await store.digest(name, start, start + count, again)
+            await digest(name, start, start + count, again)
             if not checksum.matches(again):
                 raise ChecksumMismatch(algorithm=checksum.algorithm)
 

@@ -10,7 +10,7 @@ from tusd_py import observe
 from tusd_py.model.upload import Upload, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, other_lock, upload_lock
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import TidiesExports
 from tusd_py.service.disposal import Disposal
 from tusd_py.service.finishing import Finishing
 from tusd_py.settings import Config
@@ -49,8 +49,8 @@ class Sweeper:
 
     config: Config
     catalog: Catalog
-    store: DataStore
     locker: Locker
+    exports: TidiesExports | None
     clock: Callable[[], float]
     finishing: Finishing
     disposal: Disposal
@@ -138,16 +138,18 @@ class Sweeper:
 
     async def _remove_unfinished_exports(self) -> None:
         now = self.clock()
-        if self._tidied_at is not None and abs(now - self._tidied_at) < _ABANDONED_AFTER_S:
+        if self.exports is None or (
+            self._tidied_at is not None and abs(now - self._tidied_at) < _ABANDONED_AFTER_S
+        ):
             return
         self._tidied_at = now
         before = now - _ABANDONED_AFTER_S
-        for name in await self.store.unfinished_exports(before=before):
+        for name in await self.exports.unfinished_exports(before=before):
             # Old as it is, another process may be about to write it again: that holds the upload's lock.
             with _logged("ExportNotTidied", name):
                 async with self.locker.hold_if_free(upload_lock(name)) as held:
                     if held:
-                        await self.store.remove_unfinished_export(name, before=before)
+                        await self.exports.remove_unfinished_export(name, before=before)
 
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():

@@ -26,6 +26,7 @@ from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.service.capabilities import Sync
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.settings import Config
 
@@ -44,6 +45,7 @@ class Finishing:
     config: Config
     catalog: Catalog
     store: DataStore
+    sync: Sync
     locker: Locker
     hooks: Hooks
     ranges: RangeCatalog
@@ -88,7 +90,7 @@ class Finishing:
         now = self.clock()
         is_durable = self.config.durability != "none"
         if not isinstance(upload.layout, Joined) and is_durable:
-            await self.store.sync(upload.id)
+            await self.sync(upload.id)
         done = replace(
             upload,
             state=UploadState.COMPLETE,

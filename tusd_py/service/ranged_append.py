@@ -15,6 +15,7 @@ from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, Upload
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore
 from tusd_py.service.alive import Sha256
+from tusd_py.service.capabilities import Digest, Sync
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.durability import syncs_chunks
 from tusd_py.service.expected import ExpectedChecksum
@@ -29,6 +30,8 @@ class RangedAppend:
 
     config: Config
     store: DataStore
+    digest: Digest
+    sync: Sync
     ranges: RangeCatalog
     clock: Callable[[], float]
     lifetime: Lifetime
@@ -102,10 +105,10 @@ class RangedAppend:
         if expected.is_asked_for:
             if received.ended is not Ended.COMPLETE:
                 return Received(0, received.ended)
-            await expected.verify(self.store, upload.id, offset, received.count, hashes)
+            await expected.verify(self.digest, upload.id, offset, received.count, hashes)
         if received.count:
             if syncs_chunks(self.config, upload):
-                await self.store.sync(upload.id)
+                await self.sync(upload.id)
             is_durable = self.config.durability == "patch"
             stored = replace(chunk, size=received.count)
             await self.ranges.record(

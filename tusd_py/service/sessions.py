@@ -13,8 +13,8 @@ from tusd_py.errors import UploadExpired, UploadNotFound
 from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
 from tusd_py.errors.commits import UploadConsumed
 from tusd_py.model.body import StopSignal
-from tusd_py.model.commits import SessionFacts
-from tusd_py.model.ranges import ByteRange
+from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.times import format_time
 from tusd_py.model.upload import (
     ChunkState,
     Growing,
@@ -29,8 +29,9 @@ from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import Filter, RangeCatalog
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import Allocates, DataStore
 from tusd_py.service.caller import Caller
+from tusd_py.service.capabilities import Sync
 from tusd_py.service.disposal import Disposal, given_up_on_error
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
@@ -72,6 +73,8 @@ class Sessions:
     config: Config
     catalog: Catalog
     store: DataStore
+    space: Allocates
+    sync: Sync
     locker: Locker
     ranges: RangeCatalog
     artifacts: ArtifactCatalog
@@ -102,12 +105,13 @@ class Sessions:
         """Return the time, in seconds since 1970."""
         return self.clock()
 
-    async def _expired_at(self, upload_id: str) -> float | None:
+    async def _expired_at(self, upload_id: str) -> str | None:
         upload = await self.catalog.get(upload_id)
         if upload is None or upload.expires_at is None:
             return None
         is_tombstone = upload.state is UploadState.EXPIRED
-        return upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
+        at = upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
+        return format_time(at)
 
     async def create(self, wanted: WantedSession, caller: Caller) -> tuple[Upload, bool]:
         """Make a session: a file with room for all of its bytes. Also says whether it is new.
@@ -145,12 +149,12 @@ class Sessions:
             given_up_on_error(self.disposal, upload),
         ):
             await self.catalog.add_leftover(upload.id, durable=is_durable)
-            await self.store.allocate(
+            await self.space.allocate(
                 upload.id, wanted.size, how=self.config.preallocate, min_free=self.config.min_free_bytes
             )
             await self.store.export(upload)
             if is_durable:
-                await self.store.sync(upload.id)
+                await self.sync(upload.id)
             await self.ranges.insert_session(
                 upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
             )

@@ -28,6 +28,7 @@ from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.append import Appender
 from tusd_py.service.caller import Caller, Progress
+from tusd_py.service.capabilities import Sync
 from tusd_py.service.disposal import Disposal, given_up_on_error
 from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.finishing import Finishing
@@ -58,6 +59,7 @@ class Uploads:
     config: Config
     catalog: Catalog
     store: DataStore
+    sync: Sync
     locker: Locker
     hooks: Hooks
     clock: Callable[[], float]
@@ -97,6 +99,7 @@ class Uploads:
             UploadError: Also for every way in which the body can end early. Then nothing is left
                 behind: the client never learns the upload's URL, so nobody could go on with it.
         """
+        self.appender.check_offered(expected)
         if wanted.length is not None and body.length is not None and body.length > wanted.length:
             raise LengthExceeded(length=wanted.length, offset=0)
         upload = await self.admit(wanted, caller)
@@ -116,7 +119,7 @@ class Uploads:
         async with given_up_on_error(self.disposal, upload):
             await self.store.create(upload)
             if self.config.durability == "patch":
-                await self.store.sync(upload.id)
+                await self.sync(upload.id)
         observe.log("UploadCreated", level=logging.DEBUG, id=upload.id, size=upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:

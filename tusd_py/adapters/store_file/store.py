@@ -29,7 +29,19 @@ from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_fo
 from tusd_py.adapters.store_file.writeback import WriteBack
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadState
-from tusd_py.ports.store import Adopted, DataStore, OpenFile, OpensFiles
+from tusd_py.ports.store import (
+    Adopted,
+    Allocates,
+    Concatenates,
+    DataStore,
+    HashesFiles,
+    MovesFiles,
+    OpenFile,
+    OpensFiles,
+    Syncs,
+    TidiesExports,
+    Truncates,
+)
 from tusd_py.settings import Preallocate
 from tusd_py.transfer.calls import Medium, Quick, in_thread
 from tusd_py.transfer.pump import FileSink, pump
@@ -41,7 +53,17 @@ _LARGE = 16 << 20  # bytes; smaller bodies end before early write-back gains any
 _OPEN = os.O_CLOEXEC | os.O_NOFOLLOW  # an id never leads out of the directory, not even by a symlink
 
 
-class FileStore(DataStore, OpensFiles):
+class FileStore(
+    DataStore,
+    Allocates,
+    Concatenates,
+    HashesFiles,
+    MovesFiles,
+    OpensFiles,
+    Syncs,
+    TidiesExports,
+    Truncates,
+):
     """Data files in ``directory``, with the permission bits ``file_mode`` before umask.
 
     Args:
@@ -92,7 +114,11 @@ class FileStore(DataStore, OpensFiles):
             raise
 
     @translated
-    async def export(self, upload: Upload, chunks: Sequence[UploadChunk] = ()) -> None:
+    async def export(self, upload: Upload) -> None:
+        await self._quick.run(self._export, upload, ())
+
+    @translated
+    async def export_final(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
         await self._quick.run(self._export, upload, chunks)
 
     def _export(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:

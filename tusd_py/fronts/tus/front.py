@@ -19,7 +19,6 @@ from tusd_py.model.digests import Checksum
 from tusd_py.model.upload import UploadKind
 from tusd_py.ports.hooks import HookReply
 from tusd_py.service.append import Appender
-from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.concat import Concatenation
 from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.uploads import Uploads, Wanted
@@ -30,26 +29,19 @@ _Endpoint = Callable[[Request, Fields, str], Awaitable[Response]]
 _METHOD_OVERRIDE: Final = "X-HTTP-Method-Override"
 
 
-def extensions(config: Config) -> tuple[tus.Extension, ...]:
-    """Return the enabled extensions, in the order in which they are announced."""
-    is_off = {
-        tus.Extension.TERMINATION: config.disable_termination,
-        tus.Extension.CONCATENATION: config.disable_concatenation,
-        tus.Extension.CONCATENATION_UNFINISHED: config.disable_concatenation,
-        tus.Extension.EXPIRATION: not (config.expire_after_s or config.expire_complete_after_s),
-    }
-    return tuple(extension for extension in tus.Extension if not is_off.get(extension, False))
-
-
 class TusFront:
-    """The endpoints of tus below one base path."""
+    """The endpoints of tus below one base path.
+
+    Attributes:
+        extensions: What is announced, in this order: what is enabled and what the data store allows.
+    """
 
     def __init__(
         self,
         config: Config,
         uploads: Uploads,
         appender: Appender,
-        concatenation: Concatenation,
+        concatenation: Concatenation | None,
         downloads: Downloads,
     ) -> None:
         self._config = config
@@ -70,11 +62,18 @@ class TusFront:
         if config.disable_termination:
             del on_upload["DELETE"]
         self._on_upload: Mapping[str, _Endpoint] = on_upload
-        self._discovery = {
-            "Tus-Version": tus.VERSION,
-            "Tus-Extension": ",".join(extensions(config)),
-            "Tus-Checksum-Algorithm": ALGORITHM_LIST,
+        is_off = {
+            tus.Extension.TERMINATION: config.disable_termination,
+            tus.Extension.CONCATENATION: concatenation is None,
+            tus.Extension.CONCATENATION_UNFINISHED: concatenation is None,
+            tus.Extension.CHECKSUM: appender.verified is None,
+            tus.Extension.CHECKSUM_TRAILER: appender.verified is None,
+            tus.Extension.EXPIRATION: not (config.expire_after_s or config.expire_complete_after_s),
         }
+        self.extensions = tuple(each for each in tus.Extension if not is_off.get(each, False))
+        self._discovery = {"Tus-Version": tus.VERSION, "Tus-Extension": ",".join(self.extensions)}
+        if appender.verified is not None:
+            self._discovery["Tus-Checksum-Algorithm"] = ALGORITHM_LIST
         if config.max_size is not None:
             self._discovery["Tus-Max-Size"] = str(config.max_size)
 
@@ -107,13 +106,18 @@ class TusFront:
     async def _create(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``POST`` on the creation URL (tus 1.0.0, Creation and what builds on it)."""
         wanted = tus.parse_create(fields, self._limits)
-        if wanted.concat is not None and self._config.disable_concatenation:
+        urls = None if wanted.concat is None else wanted.concat.partial_urls
+        concatenation = self._concatenation
+        if wanted.concat is not None and concatenation is None:
             raise FeatureDisabled("Upload-Concat is not offered here")
         base_url = creation_url(request, self._config.base_path, behind_proxy=self._config.behind_proxy)
         body = body_of(request.scope, request.receive)
         caller = caller_of(request)
-        if wanted.concat is not None and wanted.concat.is_final:
-            progress = await self._create_final(wanted, base_url, body, caller)
+        if concatenation is not None and urls is not None:
+            if wanted.has_chunk and body.length != 0:
+                raise FinalIsImmutable
+            ids = [partial_id(url, creation_url=base_url) for url in urls]
+            progress = await concatenation.create(_wanted(wanted), ids, caller)
         elif wanted.has_chunk and body.length != 0:
             expected = _expected(fields, wanted.checksum, body)
             progress = await self._uploads.create_with(_wanted(wanted), body, expected, caller)
@@ -123,15 +127,6 @@ class TusFront:
         if wanted.has_chunk:
             headers["Upload-Offset"] = str(progress.offset)
         return _with_reply(Response(status_code=201, headers=headers), progress.reply)
-
-    async def _create_final(
-        self, wanted: tus.CreateRequest, base_url: str, body: Body, caller: Caller
-    ) -> Progress:
-        if wanted.has_chunk and body.length != 0:
-            raise FinalIsImmutable
-        urls = wanted.concat.partial_urls if wanted.concat is not None else None
-        ids = [partial_id(url, creation_url=base_url) for url in urls or ()]
-        return await self._concatenation.create(_wanted(wanted), ids, caller)
 
     async def _head(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``HEAD``: how far the upload is (tus 1.0.0, Core Protocol, HEAD)."""

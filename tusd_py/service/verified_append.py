@@ -1,0 +1,71 @@
+"""Appending bytes that count only once they are what their sender says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.upload import GROWING, Growing, Upload
+from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.store import DataStore, Truncates
+from tusd_py.service.capabilities import Digest, Sync
+from tusd_py.service.expected import ExpectedChecksum
+from tusd_py.settings import Config
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAppend:
+    """Writes in place, marked as unverified, and takes away what is wrong; hold the upload's lock.
+
+    A body is verified at its end and may be larger than any memory: the store must take it back.
+    """
+
+    config: Config
+    catalog: Catalog
+    store: DataStore
+    rollback: Truncates
+    sync: Sync
+    digest: Digest
+
+    async def recovered(self, upload: Upload) -> Upload:
+        """Discard what an earlier request left that never was verified: its process died."""
+        if not isinstance(upload.layout, Growing) or upload.layout.unverified_from is None:
+            return upload
+        await self._discard(upload, upload.layout.unverified_from)
+        return replace(upload, layout=GROWING)
+
+    async def write(
+        self,
+        upload: Upload,
+        offset: int,
+        body: Body,
+        expected: ExpectedChecksum,
+        stop: StopSignal,
+        *,
+        limit: int,
+    ) -> Received:
+        """Store ``body``, at most ``limit`` bytes; nothing of it unless it comes whole and is right.
+
+        Raises ChecksumMismatch, MalformedHeader, StorageFull.
+        """
+        is_durable = self.config.durability == "patch"
+        await self.catalog.set_unverified(upload.id, offset, durable=is_durable)
+        hashes = [] if expected.checksum is None else [expected.checksum.new_hash()]
+        try:
+            received = await self.store.write(upload.id, offset, body, limit=limit, hashes=hashes, stop=stop)
+            if received.ended is Ended.COMPLETE:
+                await expected.verify(self.digest, upload.id, offset, received.count, hashes)
+                if is_durable:
+                    await self.sync(upload.id)
+        except BaseException:
+            await self._discard(upload, offset)
+            raise
+        if received.ended is not Ended.COMPLETE:
+            await self._discard(upload, offset)
+            return Received(0, received.ended)
+        await self.catalog.set_unverified(upload.id, None, durable=is_durable)
+        return received
+
+    async def _discard(self, upload: Upload, offset: int) -> None:
+        await self.rollback.truncate(upload.id, offset)
+        await self.catalog.set_unverified(upload.id, None)
