@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tusd_py.command.settings_flags import settings_table
+from tusd_py.command.settings_text import settings_table
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
 

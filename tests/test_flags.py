@@ -11,14 +11,11 @@ from tusd_py.command.go_flags import (
     Flag,
     FlagError,
     HelpRequested,
-    Kind,
     Value,
-    format_duration,
     parse,
-    parse_duration,
-    parse_int,
     usage,
 )
+from tusd_py.command.go_values import Kind, format_duration, parse_duration, parse_int
 
 FLAGS = (
     Flag("port", "string", "8080", "TCP port", "Listening"),
@@ -47,7 +44,7 @@ def test_absent_flags_have_their_default_and_are_not_given() -> None:
     line = parse(FLAGS, ["-host", "0.0.0.0"])
 
     assert line.values == {flag.name: flag.default for flag in FLAGS}
-    assert line.given == {"host"}
+    assert line.sources == {"host": "flag -host"}
 
 
 def test_last_of_several_wins() -> None:
@@ -94,7 +91,7 @@ def test_parsing_stops(argv: list[str], leftover: tuple[str, ...]) -> None:
     line = parse(FLAGS, argv)
 
     assert line.leftover == leftover
-    assert line.given == set()
+    assert line.sources == {}
 
 
 def test_value_may_look_like_a_flag() -> None:
@@ -359,17 +356,17 @@ def test_two_flags_of_one_name_are_refused() -> None:
 
 def test_usage_groups_sorts_and_shows_defaults() -> None:
     assert usage(FLAGS[:4]) == (
-        "Listening:\n"
+        "Listening options:\n"
         "  -host string\n"
         '      Address to bind (default: "0.0.0.0")\n'
         "  -port string\n"
         '      TCP port (default: "8080")\n'
         "\n"
-        "Protocol:\n"
+        "Protocol options:\n"
         "  -max-size int\n"
         "      Largest upload in bytes (default: 0)\n"
         "\n"
-        "Logging:\n"
+        "Logging options:\n"
         "  -verbose[=true|false]\n"
         "      Log more (default: true)\n"
     )

@@ -16,9 +16,8 @@ from tusd_py.command.settings_flags import (
     SETTINGS,
     config_of,
     server_settings_of,
-    variable,
-    with_environment,
 )
+from tusd_py.command.sources import variable, with_environment
 from tusd_py.http1.run import ServerSettings
 from tusd_py.settings import Config, declared
 
@@ -29,12 +28,13 @@ def test_the_documented_table_is_what_the_settings_declare() -> None:
 
 
 def test_without_flags_the_settings_are_their_defaults() -> None:
-    """Only the address differs: as tusd, the command listens on every interface."""
+    """As tusd, the command listens on every interface, uses every core and greets."""
     line = parse(SERVE_FLAGS, [])
-    assert config_of(line) == Config()
-    served = server_settings_of(line, print)
+    assert config_of(line) == Config(show_greeting=True)
+    served = server_settings_of(line)
     for each in declared(ServerSettings):
-        assert getattr(served, each.field) == ("0.0.0.0" if each.field == "host" else each.default)
+        differs = {"host": "0.0.0.0", "workers": 0}
+        assert getattr(served, each.field) == differs.get(each.field, each.default)
 
 
 def test_every_setting_has_its_own_flag_and_field() -> None:
@@ -72,9 +72,7 @@ def test_the_command_line_wins_over_the_environment() -> None:
 
 
 def test_a_wrong_variable_is_named() -> None:
-    with pytest.raises(
-        FlagError, match=r'variable TUSD_PY_MAX_SIZE: flag -max-size: "much" is not a whole number'
-    ):
+    with pytest.raises(FlagError, match=r'variable TUSD_PY_MAX_SIZE: "much" is not a whole number'):
         with_environment(parse(SERVE_FLAGS, []), SERVE_FLAGS, {"TUSD_PY_MAX_SIZE": "much"})
 
 
@@ -84,4 +82,7 @@ def test_the_process_reads_its_environment() -> None:
     environment = {**os.environ, "TUSD_PY_DURABILITY": "sometimes"}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == 2
-    assert ended.stderr == "tusd-py: durability must be finish, patch or none, not 'sometimes'\n"
+    assert ended.stderr == (
+        'tusd-py: environment variable TUSD_PY_DURABILITY: "sometimes" is not finish, patch or none'
+        " (see tusd-py -help)\n"
+    )

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,6 +30,12 @@ _Answer = Callable[[Request, str], Awaitable[Response]]
 _Refuse = Callable[[Request, Exception], Response]
 #: On every answer; a browser must not guess another type for what somebody uploaded.
 _COMMON_HEADERS: Final = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
+_GREETING: Final = """\
+Welcome to tusd-py
+==================
+
+This server takes resumable uploads. tus clients create them at {base_path}
+"""
 
 
 class _Front(BaseRoute):
@@ -188,10 +194,16 @@ class UploadApp(Starlette):
         # A preflight carries no credentials, so nothing may refuse it first.
         if request.method != "OPTIONS":
             if not (self._is_below_base(path) or answer == self._answer_api):
-                raise UploadNotFound
+                return self._greeted(request, path)
             if self.config.on_incoming_request is not None:
                 await call(self.config.on_incoming_request, request)
         return await answer(request, path)
+
+    def _greeted(self, request: Request, path: str) -> Response:
+        """Answer for a place where nothing is."""
+        if not self.config.show_greeting or path != "/" or request.method not in ("GET", "HEAD"):
+            raise UploadNotFound
+        return PlainTextResponse(_GREETING.format(base_path=self.config.base_path))
 
     async def _handled(self, request: Request, error: Exception) -> Response | None:
         """Return the answer of a handler of exceptions that somebody added; None: there is none."""

@@ -6,7 +6,8 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -15,23 +16,34 @@ from tusd_py import observe
 from tusd_py.application import UploadApp, create_app, describe
 from tusd_py.assembly import open_backends
 from tusd_py.command import go_flags as flags
+from tusd_py.command.go_values import quoted
 from tusd_py.command.settings_flags import (
+    ONCE,
     SERVE_FLAGS,
     SWEEP_FLAGS,
+    CommandSettings,
+    command_settings_of,
     config_of,
     log_format,
     server_settings_of,
-    with_environment,
+    source_of,
+    tusd_settings_of,
+    without_effect,
 )
+from tusd_py.command.settings_text import effective
+from tusd_py.command.sources import with_environment, with_file
 from tusd_py.errors import UploadError
-from tusd_py.http1.run import CannotListen, StartupFailed, serve
+from tusd_py.http1.listening import tls_context
+from tusd_py.http1.run import CannotListen, ServerSettings, StartupFailed, serve
 from tusd_py.ports.catalog import CatalogUnusable
-from tusd_py.settings import Config
+from tusd_py.settings import BadSetting, Config, TusdSettings
 
 _USAGE: Final = """\
 Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on port 8080 under /files/
        tusd-py sweep [-dry-run] [flags]   remove what has expired, then end
 """
+#: What may stand in a file for ``-config``; the same file serves every command.
+_IN_FILES: Final = [flag for flag in SERVE_FLAGS if flag.name not in {*ONCE, "config"}]
 #: Errors that mean that a directory cannot be used.
 _UNUSABLE: Final = (OSError, CatalogUnusable, ValueError, UploadError)
 
@@ -57,25 +69,32 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(known: Sequence[flags.Flag], words: Sequence[str]) -> flags.CommandLine | None:
-    """Parse the command line; None after help was asked for and printed."""
+    """Read the command line, the environment and the file; None after help was asked for and printed."""
     try:
-        line = with_environment(flags.parse(known, words), known, os.environ)
+        line = flags.parse(known, words)
+        line = with_environment(line, [flag for flag in known if flag.name not in ONCE], os.environ)
+        file = line.get("config", str)
+        return with_file(line, _IN_FILES, file) if file else line
     except flags.HelpRequested:
         print(_USAGE + "\n" + flags.usage(known), file=sys.stderr)
         return None
     except flags.FlagError as error:
         raise _Failure(f"{error} (see tusd-py -help)", 2) from None
-    if line.leftover:
-        # tusd would ignore this word and every flag after it.
-        raise _Failure(f"unexpected word {line.leftover[0]!r}, expected flags only (see tusd-py -help)", 2)
-    return line
 
 
-def _config(line: flags.CommandLine) -> Config:
+def _failure(bad: BadSetting, line: flags.CommandLine) -> _Failure:
+    """Say where a value came from that cannot be used. The status is tusd's for flags."""
+    source = source_of(bad.field, line)
+    if source is None:
+        return _Failure(str(bad), 1)
+    return _Failure(f"{source}: {bad.problem}", 1 if source.startswith("flag ") else 2)
+
+
+def _settings(line: flags.CommandLine) -> tuple[TusdSettings, Config, ServerSettings, CommandSettings]:
     try:
-        return config_of(line)
-    except ValueError as error:
-        raise _Failure(str(error), 2) from None
+        return tusd_settings_of(line), config_of(line), server_settings_of(line), command_settings_of(line)
+    except BadSetting as bad:
+        raise _failure(bad, line) from None
 
 
 def _serve(words: Sequence[str]) -> int:
@@ -83,14 +102,23 @@ def _serve(words: Sequence[str]) -> int:
     if line is None:
         return 0
     if line.get("version", bool):
-        print(f"Version: {_version()}")
+        print(f"Version: {_version()}\nCommit: n/a\nDate: n/a")
         return 0
-    config = _config(line)
-    observe.set_up_logging(log_format(line), verbose=line.get("verbose", bool))
+    if line.leftover == tuple(words) != ():
+        raise _Failure(f"unknown command {quoted(words[0])} (see tusd-py -help)", 2)
+    tusd, config, settings, command = _settings(line)
+    for warning in (*_ignored(line), *without_effect(line)):
+        print(f"tusd-py: {warning}", file=sys.stderr)
+    if command.check:
+        _check(settings, config)
+        print("\n".join(effective(line, tusd, config, settings, command)))
+        return 0
+    observe.set_up_logging(log_format(line), verbose=settings.access_log)
     extensions = _check_directory(config)
 
     def announce(url: str) -> None:
-        _announce(config, extensions, url)
+        if command.show_startup_logs:
+            _announce(config, command, extensions, url)
 
     def make_app() -> UploadApp:
         # What is loaded now stays loaded, and requests create few cycles: collect less often.
@@ -100,13 +128,30 @@ def _serve(words: Sequence[str]) -> int:
         return create_app(config)
 
     try:
-        settings = server_settings_of(line, announce)
-    except ValueError as error:
-        raise _Failure(str(error), 2) from None
-    try:
-        return serve(make_app, settings)
+        return serve(make_app, replace(settings, on_listening=announce))
     except (CannotListen, StartupFailed) as error:
         raise _Failure(str(error), 1) from None
+
+
+def _ignored(line: flags.CommandLine) -> Iterator[str]:
+    """Yield a warning of the words that tusd would ignore without one."""
+    if line.leftover:
+        words = " ".join(map(quoted, line.leftover))
+        hint = "flags end at the first word that is none; a boolean takes its value only with ="
+        yield f"ignored: {words} ({hint})"
+
+
+def _check(settings: ServerSettings, config: Config) -> None:
+    """Look whether the certificate and the directory can be used, and change nothing."""
+    try:
+        tls_context(settings)
+    except CannotListen as error:
+        raise _Failure(str(error), 1) from None
+    where = config.upload_dir.absolute()
+    while not where.exists() and where != where.parent:
+        where = where.parent  # it will be made there
+    if not (where.is_dir() and os.access(where, os.R_OK | os.W_OK | os.X_OK)):
+        raise _Failure(f"cannot use the upload directory: {where} is no directory that can be written", 1)
 
 
 def _check_directory(config: Config) -> Sequence[str]:
@@ -127,16 +172,22 @@ def _check_directory(config: Config) -> Sequence[str]:
         raise _Failure(f"cannot use the upload directory: {describe(error)}", 1) from None
 
 
-def _announce(config: Config, extensions: Sequence[str], url: str) -> None:
+def _announce(config: Config, command: CommandSettings, extensions: Sequence[str], url: str) -> None:
     """Print where uploads go. tusd's own test suite and many scripts wait for the last line."""
-    limit = "unlimited" if config.max_size is None else f"{config.max_size} bytes"
-    print(f"Using {config.upload_dir.resolve()} as directory storage.")
-    print(f"Using {limit} as maximum size.")
+    print(f"Using '{config.upload_dir.resolve()}' as directory storage.")
+    print(f"Using {(config.max_size or 0) / 2**20:.2f}MB as maximum size.")
     print(f"Supported tus extensions: {','.join(extensions)}")
-    if url.startswith("http"):
-        print(f"You can now upload files to: {url.rstrip('/')}{config.base_path}")
-    else:
-        print(f"Listening on {url}")
+    place = url.partition("://")[2]
+    print(
+        f"Using {place} as address to listen."
+        if place
+        else f"Using {url.removeprefix('unix:')} as socket to listen."
+    )
+    print(f"Using {config.base_path} as the base path.")
+    if command.expose_metrics:
+        print(f"Metrics are not offered yet: nothing is served at {command.metrics_path}.")
+    if place:
+        print(f"You can now upload files to: {url}{config.base_path}")
     sys.stdout.flush()
 
 
@@ -144,7 +195,12 @@ def _sweep(words: Sequence[str]) -> int:
     line = _parse(SWEEP_FLAGS, words)
     if line is None:
         return 0
-    config = _config(line)
+    if line.leftover:
+        raise _Failure(f"unexpected word {quoted(line.leftover[0])}, expected flags only", 2)
+    try:
+        config = config_of(line)
+    except BadSetting as bad:
+        raise _failure(bad, line) from None
     if not Path(config.upload_dir).is_dir():
         raise _Failure(f"no such upload directory: {config.upload_dir}", 1)
     try:

@@ -13,6 +13,14 @@ import sys
 from .settings import ServerSettings
 
 BACKLOG = 2048
+#: TLS before 1.3: tusd's suites, which are Mozilla's intermediate ones without finite-field Diffie-Hellman.
+_CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_STRONG = "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+_LOWEST = {
+    "tls13": ssl.TLSVersion.TLSv1_3,
+    "tls12": ssl.TLSVersion.TLSv1_2,
+    "tls12-strong": ssl.TLSVersion.TLSv1_2,
+}
 _SPREADS = sys.platform == "linux"  # what SO_REUSEPORT means differs between systems
 
 
@@ -148,15 +156,27 @@ def announce(settings: ServerSettings, sockets: list[socket.socket]) -> None:
         settings.on_listening(url(settings, sockets))
 
 
-def check_certificate(settings: ServerSettings) -> None:
-    """Load the certificate once, early.
+def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
+    """Return how to speak TLS; None without a certificate.
 
     Raises:
-        CannotListen: It or its key cannot be used.
+        CannotListen: The certificate or its key cannot be used.
     """
     if settings.tls_cert is None:
-        return
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = _LOWEST[settings.tls_mode]
+    if settings.tls_mode == "tls12-strong":  # TLS 1.3 has to offer AES-128
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_STRONG if settings.tls_mode == "tls12-strong" else _CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key, password=_no_password)
+    except (OSError, ValueError) as error:
         raise CannotListen(f"cannot use the certificate {settings.tls_cert}: {_reason(error)}") from error
+    return context
+
+
+def _no_password() -> str:
+    """Refuse an encrypted key; without this, OpenSSL would ask the terminal."""
+    raise ValueError("its key is encrypted")

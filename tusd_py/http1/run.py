@@ -28,7 +28,7 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
         CannotListen: The address or the certificate cannot be used.
         StartupFailed: The application's lifespan start-up failed; with its message.
     """
-    listening.check_certificate(settings)
+    listening.tls_context(settings)  # before anything is bound; each worker loads it again
     _allow_many_connections()
     _ignore_hang_up()
     sockets = listening.bind(settings)

@@ -5,9 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-from tusd_py.settings import setting
+from tusd_py.settings import BadSetting, setting
+
+TLS_MODES: Final = ("tls13", "tls12", "tls12-strong")
+_MOST_WORKERS_UNASKED: Final = 8
+
+
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @dataclass(slots=True)
@@ -24,7 +34,7 @@ class ServerSettings:
     """Where to listen, limits and time-outs; checked when it is made.
 
     Raises:
-        ValueError: A value is not allowed; the message names the setting.
+        BadSetting: A value is not allowed; the message names the setting.
     """
 
     host: str = setting(
@@ -52,8 +62,9 @@ class ServerSettings:
         1,
         flag="workers",
         group="Listening",
-        help="Processes that share the port; 0 = one for each core",
-        doc="processes that share the port; 0: one for each core",
+        flag_default=0,
+        help="Processes that share the port; 0 = one for each core, at most eight",
+        doc="processes that share the port; 0: one for each core, at most eight",
     )
     max_head_bytes: int = setting(
         64 * 1024,
@@ -65,26 +76,44 @@ class ServerSettings:
     network_timeout_s: float = setting(
         60.0,  # a client has twice this to read a response
         flag="network-timeout",
-        group="Time-outs",
+        group="Timeout",
         help="Longest silence of a client: for headers, within a body, between requests",
         doc="longest silence of a client: until its headers are complete, within a body, between two requests",
     )
     shutdown_timeout_s: float = setting(
         10.0,
         flag="shutdown-timeout",
-        group="Time-outs",
+        group="Timeout",
         help="Time for running requests after SIGTERM or SIGINT",
         doc="time for running requests after SIGTERM or SIGINT; a second signal ends them at once. SIGHUP is ignored",
     )
     access_log: bool = setting(
         False,  # one line for each response to the logger "tusd_py.access"
         flag="verbose",
-        group="Logging",
+        group="Monitoring, profiling, logging",
         help="Log every request",
         doc="log every request",
     )
-    tls_cert: str | None = None  # PEM file with the certificate chain
-    tls_key: str | None = None  # PEM file with the key; None: it is in tls_cert
+    tls_cert: str | None = setting(
+        None,
+        flag="tls-certificate",
+        group="TLS",
+        help="File with the certificate and its chain in PEM; turns TLS on",
+    )
+    tls_key: str | None = setting(
+        None,
+        flag="tls-key",
+        group="TLS",
+        help="File with the certificate's key in PEM, not encrypted; without it, the key is in -tls-certificate",
+        doc="file with the certificate's key in PEM, not encrypted; without it, the key is in `-tls-certificate`",
+    )
+    tls_mode: str = setting(
+        "tls12",  # checked when TLS is on, as tusd does
+        flag="tls-mode",
+        group="TLS",
+        help="tls13 (only 1.3), tls12 (1.2 and 1.3) or tls12-strong (only 1.2, only AES-256)",
+        doc="`tls13`: only TLS 1.3. `tls12`: 1.2 and 1.3. `tls12-strong`: only 1.2, with AES-256 only",
+    )
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     date_header: bool = True
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
@@ -95,21 +124,24 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise ValueError(f"port {self.port} is not between 0 and 65535")
+            raise BadSetting("port", f"must be 0 to 65535, not {self.port}")
         for name in ("network_timeout_s", "shutdown_timeout_s"):
             if not getattr(self, name) > 0:
-                raise ValueError(f"{name} must be above 0 seconds")
+                raise BadSetting(name, "must be above 0 seconds")
         if self.max_head_bytes < 1024:
-            raise ValueError("max_head_bytes must be at least 1024")
-        if self.workers < 0 or self.body_threads < 0:
-            raise ValueError("workers and body_threads must not be negative")
+            raise BadSetting("max_head_bytes", "must be at least 1024")
+        for name in ("workers", "body_threads"):
+            if getattr(self, name) < 0:
+                raise BadSetting(name, "must not be negative")
         if self.tls_key is not None and self.tls_cert is None:
-            raise ValueError("tls_key needs tls_cert")
+            raise BadSetting("tls_key", "needs a certificate")
+        if self.tls_cert is not None and self.tls_mode not in TLS_MODES:
+            raise BadSetting("tls_mode", f"must be {', '.join(TLS_MODES)}, not {self.tls_mode!r}")
 
     @property
     def worker_count(self) -> int:
         """Processes to start, at least 1."""
-        return self.workers or os.cpu_count() or 1
+        return self.workers or min(_cores(), _MOST_WORKERS_UNASKED)
 
     @property
     def thread_count(self) -> int:

@@ -19,7 +19,7 @@ import uvicorn
 from .asgi import ASGIApp
 from .context import Context
 from .lifespan import Lifespan
-from .listening import BACKLOG
+from .listening import BACKLOG, tls_context
 from .protocol import protocol_for
 from .settings import ServerSettings
 
@@ -44,6 +44,7 @@ class Worker(uvicorn.Server):
         self._lifeline = lifeline  # a pipe that the supervisor holds open; it also means "supervised"
         self._stop = asyncio.Event()
         self._log_full_from = 0.0  # monotonic
+        tls = tls_context(settings)
         super().__init__(
             uvicorn.Config(
                 cast("Any", app),
@@ -56,8 +57,7 @@ class Worker(uvicorn.Server):
                 server_header=False,
                 date_header=settings.date_header,
                 backlog=BACKLOG,
-                ssl_certfile=settings.tls_cert,
-                ssl_keyfile=settings.tls_key,
+                ssl_context_factory=None if tls is None else lambda *_: tls,
             )
         )
 

@@ -1,15 +1,18 @@
 """Every setting, declared once: its type, default, flag, environment variable, help and documentation."""
 
 from tusd_py.settings.config import Callback, Config, Durability, Preallocate
-from tusd_py.settings.declaration import Declared, Setting, declared, setting
+from tusd_py.settings.declaration import BadSetting, Declared, Setting, declared, setting
+from tusd_py.settings.tusd import TusdSettings
 
 __all__ = [
+    "BadSetting",
     "Callback",
     "Config",
     "Declared",
     "Durability",
     "Preallocate",
     "Setting",
+    "TusdSettings",
     "declared",
     "setting",
 ]

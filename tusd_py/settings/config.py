@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from tusd_py.settings.declaration import check_words, setting
+from tusd_py.settings.declaration import BadSetting, check_words, setting
 
 Durability = Literal["finish", "patch", "none"]
 Preallocate = Literal["full", "sparse", "none"]
@@ -22,20 +22,20 @@ class Config:
     """Settings of one upload application, checked when it is made. Names end in their unit: ``_s``, ``_bytes``.
 
     Raises:
-        ValueError: A value is not allowed; the message names the setting.
+        BadSetting: A value is not allowed; the message names the setting.
     """
 
     base_path: str = setting(
         "/files/",
         flag="base-path",
-        group="Protocol",
+        group="Listening",
         help="URL path at which uploads are created",
         doc="URL path at which uploads are created, relative to where the application is mounted",
     )
     behind_proxy: bool = setting(
         False,
         flag="behind-proxy",
-        group="Protocol",
+        group="Listening",
         help="Build URLs from X-Forwarded-Host, X-Forwarded-Proto and Forwarded",
         doc="build URLs from `X-Forwarded-Host`, `X-Forwarded-Proto` and `Forwarded`; only behind a proxy that "
         "sets them",
@@ -43,30 +43,30 @@ class Config:
     max_size: int | None = setting(
         None,
         flag="max-size",
-        group="Protocol",
+        group="Upload protocol",
         help="Largest upload in bytes; 0 = unlimited",
         doc="largest upload in bytes; 0: unlimited. Applies to deferred lengths, chunked bodies and finals, too",
     )
     max_metadata_bytes: int = setting(
         8192,
         flag="max-metadata-size",
-        group="Protocol",
+        group="Upload protocol",
         help="Largest Upload-Metadata in bytes",
         doc="largest `Upload-Metadata` in bytes; HEAD sends it back, and clients limit what they read",
     )
     max_partials: int = setting(
-        1000, flag="max-partials", group="Protocol", help="Most partial uploads that a final may name"
+        1000, flag="max-partials", group="Upload protocol", help="Most partial uploads that a final may name"
     )
     disable_download: bool = setting(
-        False, flag="disable-download", group="Protocol", help="Refuse GET on uploads"
+        False, flag="disable-download", group="Upload protocol", help="Refuse GET on uploads"
     )
     disable_termination: bool = setting(
-        False, flag="disable-termination", group="Protocol", help="Refuse DELETE on uploads"
+        False, flag="disable-termination", group="Upload protocol", help="Refuse DELETE on uploads"
     )
     disable_concatenation: bool = setting(
         False,
         flag="disable-concatenation",
-        group="Protocol",
+        group="Upload protocol",
         help="Refuse Upload-Concat",
         doc="refuse `Upload-Concat`",
     )
@@ -171,6 +171,15 @@ class Config:
         help="Pulp's names, tasks and rules for chunks",
         doc="Pulp's upload flow: sets `-content-range-total ignore`, `-on-chunk-conflict replace` and "
         "`-commit-creates-artifact`, adds `pulp_href` and similar fields, and commits answer with 202 and a task",
+    )
+
+    show_greeting: bool = setting(
+        False,
+        flag="show-greeting",
+        flag_default=True,
+        group="Monitoring, profiling, logging",
+        help="Greet whoever asks for /",
+        doc="greet whoever asks for `/` and say where uploads go; not where uploads go to `/` itself",
     )
 
     disable_cors: bool = setting(
@@ -296,7 +305,8 @@ class Config:
     acquire_lock_timeout_s: float = setting(
         20.0,
         flag="acquire-lock-timeout",
-        group="Time-outs",
+        group="Timeout",
+        needs_positive=True,
         help="How long a request waits for another one to release an upload",
         doc="how long a request waits for another one to release an upload; then 423",
     )
@@ -325,14 +335,14 @@ class Config:
         for name in ("max_size", "max_chunk_size"):
             limit = getattr(self, name)
             if limit is not None and limit <= 0:
-                raise ValueError(f"{name} must be positive, or None for no limit")
+                raise BadSetting(name, "must be positive, or None for no limit")
         for name in ("max_metadata_bytes", "max_partials", "max_chunks", "advised_chunk_size"):
             if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1")
+                raise BadSetting(name, "must be at least 1")
         for each in fields(self):
             if each.name.endswith(("_s", "_bytes")) and getattr(self, each.name) < 0:
-                raise ValueError(f"{each.name} must not be negative")
+                raise BadSetting(each.name, "must not be negative")
         try:
             re.compile(self.cors_allow_origin)
         except re.error as error:
-            raise ValueError(f"cors_allow_origin is not a regular expression: {error}") from None
+            raise BadSetting("cors_allow_origin", f"is not a regular expression: {error}") from None

@@ -12,6 +12,15 @@ _T = TypeVar("_T")
 _KEY: Final = "tusd_py"
 
 
+class BadSetting(ValueError):
+    """A setting has a value that makes no sense: ``field`` names it, ``problem`` says what is wrong."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field = field
+        self.problem = problem
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """How a setting is set and described."""
@@ -20,8 +29,11 @@ class Setting:
     group: str  # heading in ``-help``
     help: str  # one sentence
     doc: str  # for the table in docs/settings.md, in Markdown
-    flag_default: str | None  # text, where the command's default differs from the field's
+    flag_default: Any  # where the command's default differs from the field's, else None
     is_octal: bool  # permission bits: the flag is a text of octal digits
+    needs_positive: bool  # for the command, 0 and less mean the default
+    refused: str  # why the command does not start when it is set to other than its default; empty: it does
+    no_effect: str  # why setting it changes nothing, which the command says; empty: it has an effect
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +58,11 @@ def setting(  # noqa: PLR0913 - a declaration
     group: str,
     help: str,
     doc: str = "",
-    flag_default: str | None = None,
+    flag_default: Any = None,
     is_octal: bool = False,
+    needs_positive: bool = False,
+    refused: str = "",
+    no_effect: str = "",
 ) -> _T:
     """Declare a dataclass's field as a setting. Without ``doc``, ``help`` is its documentation as well."""
     described = Setting(
@@ -57,6 +72,9 @@ def setting(  # noqa: PLR0913 - a declaration
         doc=doc or help[0].lower() + help[1:],
         flag_default=flag_default,
         is_octal=is_octal,
+        needs_positive=needs_positive,
+        refused=refused,
+        no_effect=no_effect,
     )
     declaration: _T = field(default=default, metadata={_KEY: described})
     return declaration
@@ -73,9 +91,9 @@ def declared(settings: type[Any]) -> list[Declared]:
 
 
 def check_words(settings: object) -> None:
-    """Raise ValueError when a setting has none of its allowed values; the message is for the user."""
+    """Raise BadSetting when a setting has none of its allowed values."""
     for each in declared(type(settings)):
         words, value = each.words, getattr(settings, each.field)
         if words and value not in words:
             expected = f"{', '.join(words[:-1])} or {words[-1]}"
-            raise ValueError(f"{each.field} must be {expected}, not {value!r}")
+            raise BadSetting(each.field, f"must be {expected}, not {value!r}")

@@ -1,0 +1,20 @@
+"""docs/tusd.md: every line is backed by a test that exists."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+
+PAGE = Path(__file__).parents[2] / "docs/tusd.md"
+
+
+def test_each_line_names_a_test_that_exists() -> None:
+    rows = [
+        line for line in PAGE.read_text().splitlines() if line.startswith("| ") and "| test |" not in line
+    ]
+    assert len(rows) > 30
+    for row in rows:
+        named = re.fullmatch(r"`(test_\w+)::(test_\w+)`", row.split("|")[-2].strip())
+        assert named, row
+        assert hasattr(importlib.import_module(f"tests.tusd.{named[1]}"), named[2]), row
