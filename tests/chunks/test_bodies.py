@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from tests.chunks.conftest import Serve
 from tests.chunks.lab import Api, Service, content_range, problem
 from tests.support.tus import payload, sha256
 
@@ -66,6 +67,13 @@ def test_a_list_of_parts_may_be_as_long_as_the_upload(api: Api) -> None:
     assert problem(reply, "body-too-large", 413)["max"] == MOST + 256
 
 
+@pytest.mark.parametrize(
+    ("key", "status"), [("a-b", 201), ("a b", 400), ("a,b", 400), ("", 400), ("\u00e4", 400)]
+)
+def test_keys_of_metadata_are_those_that_tus_can_send(api: Api, key: str, status: int) -> None:
+    assert api.http.post("/uploads/", json={"size": 1, "metadata": {key: "x"}}).status_code == status
+
+
 def test_metadata_that_is_no_text_is_not_altered(api: Api) -> None:
     """JSON can escape half of a surrogate pair; it is refused and not replaced by something else."""
     for text, status in ((b"\\ud83d", 400), (b"\\ud83d\\ude00", 201)):
@@ -100,6 +108,21 @@ def test_a_form_without_end_is_broken_off(server: Service, api: Api, endless: by
         reply = send_until_answered(connection, endless)
     assert reply.partition(b"\r\n")[0].split()[1] in (b"413", b"400"), reply
     assert api.view(upload)["chunks"] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "begun"), [("application/json", "{"), ("application/x-www-form-urlencoded", "a"), (FORM, "--b")]
+)
+def test_fields_that_stop_arriving_are_refused(serve: Serve, kind: str, begun: str) -> None:
+    """SECURITY.md, slow or silent clients: no fault of the server, and nothing like one in its log."""
+    where = urlsplit(serve("-network-timeout", "300ms").url)
+    with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
+        connection.settimeout(20)
+        head = f"POST /uploads/ HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: 99\r\n\r\n"
+        connection.sendall(head.encode() + begun.encode())
+        reply = connection.makefile("rb").read()
+    assert reply.startswith(b"HTTP/1.1 400 "), reply
+    assert b"ended early" in reply
 
 
 def send_until_answered(connection: socket.socket, data: bytes) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -105,13 +105,13 @@ async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> Non
         assert isinstance(overlap, Overlap)
         refusal = await refusal_of(overlap, ranges, upload_id)
         assert isinstance(refusal, RangeOverlap)
-        members = refusal.members
-        assert members["conflicts"][:2] == [{"start": 9000, "end": 9001}, {"start": 9004, "end": 9005}]
-        assert members["missing"][0] == {"start": 2, "end": 3}
-        assert (len(members["conflicts"]), len(members["missing"])) == (1000, 1000)
+        facts: dict[str, Any] = refusal.facts
+        assert facts["conflicts"][:2] == [ByteRange(9000, 9002), ByteRange(9004, 9006)]
+        assert facts["missing"][0] == ByteRange(2, 4)
+        assert (len(facts["conflicts"]), len(facts["missing"])) == (1000, 1000)
         with pytest.raises(SessionIncomplete) as incomplete:
             await ranges.begin_commit(upload_id)
-        assert incomplete.value.members["missing"] == members["missing"]
+        assert incomplete.value.facts["missing"] == facts["missing"]
         for at in range(0, 6 * COUNT, 6):
             await _receive(backends, upload_id, ByteRange(at + 2, at + 4))
         assert await ranges.unfilled(upload_id) is None

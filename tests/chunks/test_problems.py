@@ -17,6 +17,9 @@ from tests.chunks.test_expiry import embedded
 from tests.chunks.test_put import read_reply, slow_put
 from tests.support.tus import payload, sha256
 from tusd_py import UploadRefused
+from tusd_py.fronts.chunks.problems import failure_members
+from tusd_py.model.commits import CommitFailure, Piece
+from tusd_py.model.ranges import ByteRange
 
 DATA = payload(1000)
 
@@ -163,3 +166,38 @@ async def test_what_an_application_says(tmp_path: Path) -> None:
         reply = await client.put(reply.json()["href"], content=b"1234", headers=content_range(0, 4))
         assert reply.status_code == 200
     assert len([path for path in tmp_path.iterdir() if not path.name.startswith(".")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "members"),
+    [
+        (
+            CommitFailure(
+                "ERR_DIGEST_MISMATCH", 400, "differs", {"corrupt": [ByteRange(0, 5)], "actual": "ab"}
+            ),
+            {
+                "type": "urn:tusd-py:problem:digest-mismatch",
+                "corrupt": [{"start": 0, "end": 4}],
+                "actual": "ab",
+            },
+        ),
+        (
+            CommitFailure(
+                "ERR_PARTS_MISMATCH", 409, "differs", {"parts": [Piece(0, 5, None, is_listed=False)]}
+            ),
+            {"parts": [{"offset": 0, "size": 5, "sha256": None, "unlisted": True}]},
+        ),
+        (  # what a callable refused, by the status that it chose, as in its answer
+            CommitFailure("ERR_UPLOAD_REJECTED", 429, "too many", {}),
+            {"type": "urn:tusd-py:problem:quota", "retryable": True},
+        ),
+    ],
+    ids=lambda value: getattr(value, "code", ""),
+)
+def test_the_failure_of_a_commit_is_the_problem_that_it_was(
+    failure: CommitFailure, members: dict[str, object]
+) -> None:
+    """``last_error`` is the answer that a client would have got."""
+    fields = failure_members(failure)
+    assert fields | members == fields
+    assert (fields["status"], fields["detail"]) == (failure.status, failure.message)

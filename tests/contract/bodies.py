@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tusd_py.model.body import Calls, Ended, Hash, Received, StopSignal
+from tusd_py.model.body import Calls, Ended, StopSignal
 from tusd_py.transfer.calls import LoopThreads
 
 
@@ -28,7 +28,7 @@ class Sent:
         """No trailers."""
         return ()
 
-    def open(self, stop: StopSignal, offset: int) -> None:
+    def open(self, stop: StopSignal) -> None:
         """Remember who may end it."""
         self.stops.append(stop)
 
@@ -42,9 +42,8 @@ class Sent:
         piece, self.pieces = self.pieces[0], self.pieces[1:]
         return [piece[:room]], Ended.OVERRUN if len(piece) > room else None
 
-    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+    def direct(self, room: int) -> None:
         """These bytes only come as pieces."""
-        return None
 
     def close(self) -> None:
         """Nothing is open."""

@@ -20,7 +20,8 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
-from tests.support.server import Server, free_port
+from tests.support.process import free_port
+from tests.support.server import Server
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, payload, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

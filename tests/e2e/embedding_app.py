@@ -1,6 +1,6 @@
 """An application that embeds the server under a prefix, as its users write it; started as a process.
 
-``python embedding_app.py -upload-dir DIR -port PORT`` prints the same line as the command. Whatever its
+``embedding_app -host HOST -port PORT -upload-dir DIR`` prints the same line as the command. Whatever its
 hooks see is appended to ``DIR/../calls`` as lines of JSON, so that it survives ``kill -9``.
 """
 
@@ -88,10 +88,11 @@ def application(upload_dir: Path) -> Starlette:
 def main() -> None:
     """Listen, say where, and serve until told to stop."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("-upload-dir", type=Path, required=True)
+    parser.add_argument("-host", required=True)
     parser.add_argument("-port", type=int, required=True)
+    parser.add_argument("-upload-dir", type=Path, required=True)
     arguments = parser.parse_args()
-    listener = socket.create_server(("127.0.0.1", arguments.port))
+    listener = socket.create_server((arguments.host, arguments.port))
     port = listener.getsockname()[1]
     config = uvicorn.Config(application(arguments.upload_dir), log_level="warning")
 

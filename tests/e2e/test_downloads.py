@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import Server, command
+from tests.support.server import Server
 from tests.support.tus import Tus, id_of, payload
 
 DESCRIPTORS = 256
@@ -25,14 +25,11 @@ Start = Callable[..., Server]
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
     """Start servers whose limit of descriptors is a hard one: it cannot be raised."""
-    argv = ["sh", "-c", f'ulimit -n {DESCRIPTORS} && exec "$@"', "sh", *command(), "-host", "127.0.0.1"]
+    limits = {resource.RLIMIT_NOFILE: DESCRIPTORS}
     with ExitStack() as started:
 
         def enter(*flags: str, env: dict[str, str] | None = None) -> Server:
-            where = tmp_path / "uploads"
-            return started.enter_context(
-                Server(where, argv=[*argv, "-upload-dir", str(where), *flags], env=env)
-            )
+            return started.enter_context(Server(tmp_path / "uploads", *flags, env=env, limits=limits))
 
         yield enter
 

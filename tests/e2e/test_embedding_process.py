@@ -35,11 +35,8 @@ class Host(Server):
 
 @pytest.fixture
 def host(tmp_path: Path) -> Iterator[Host]:
-    app = str(Path(__file__).with_name("embedding_app.py"))
-    root = str(Path(__file__).parents[2])
-    argv = [sys.executable, app, "-upload-dir", str(tmp_path / "uploads")]
-    host = Host(tmp_path / "uploads", argv=argv, env={"PYTHONPATH": root}, log=tmp_path / "host.log")
-    with host:
+    words = [sys.executable, "-m", "tests.e2e.embedding_app"]
+    with Host(tmp_path / "uploads", words=words, log=tmp_path / "host.log") as host:
         yield host
     print(host.output()[-4000:])
     assert "Traceback" not in host.output()

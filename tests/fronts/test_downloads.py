@@ -4,6 +4,7 @@ import re
 import resource
 from collections.abc import Awaitable, Callable
 from email.utils import formatdate
+from pathlib import Path
 
 import httpx
 import pytest
@@ -214,6 +215,23 @@ async def test_a_data_file_that_is_gone_is_not_a_success(tus: Tus) -> None:
     except (OSError, httpx.HTTPError):  # the connection is cut
         return
     assert reply.status_code >= 400
+
+
+async def test_a_data_file_that_cannot_be_opened_is_a_whole_refusal(
+    tus: Tus, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """SECURITY.md, symbolic links and faults: a link is not followed; the cause is in the log alone."""
+    url, secret = await single(tus), tmp_path / "secret"
+    secret.write_bytes(DATA)
+    (tus.directory / id_of(url)).unlink()
+    (tus.directory / id_of(url)).symlink_to(secret)
+    reply = await tus.get(url, Origin="https://example.com")
+    assert reply.status_code == 500
+    assert reply.text == "ERR_INTERNAL_SERVER_ERROR: internal server error, see the server's log\n"
+    assert reply.headers["Access-Control-Allow-Origin"] == "https://example.com"
+    assert [record.message for record in caplog.records if record.levelname == "ERROR"] == [
+        "InternalServerError"
+    ]
 
 
 async def test_a_file_that_goes_during_an_answer_breaks_it_off(tus: Tus) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.support.lab import Serve
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
+from tusd_py.service.alive import stopped_when_idle
 from tusd_py.transfer.asgi import PortableBody
 from tusd_py.transfer.multipart import MultipartBody
 from tusd_py.transfer.pump import FileSink, NullSink, pump
@@ -91,8 +92,10 @@ async def test_how_it_ends(
     os.pwrite(file, b"0123", 0)
     taken = hashlib.sha256()
     hashes: list[Hash] = [taken, SlowHash(pause_s)]
-    got = await pump(body(*parts, end=end), FileSink(file), 4, limit=limit, hashes=hashes, stop=StopSignal())
+    stop = StopSignal()
+    got = await pump(body(*parts, end=end), FileSink(file), 4, limit=limit, hashes=hashes, stop=stop)
     assert got == received
+    assert stop.position == 4 + received.count
     assert os.pread(file, 99, 0) == b"0123" + stored
     assert taken.digest() == hashlib.sha256(stored).digest()
 
@@ -104,6 +107,15 @@ async def test_stop_while_nothing_comes(file: int) -> None:
         got = await pump(body(b"ab", end=None), FileSink(file), limit=9, stop=stop)
     assert got == Received(2, Ended.SHUTDOWN)
     assert os.pread(file, 9, 0) == b"ab"
+
+
+async def test_a_silent_client_is_noticed_without_hashing(file: int) -> None:
+    """The bytes that the pump has taken say whether any arrive."""
+    stop = StopSignal()
+    async with asyncio.timeout(5):
+        with stopped_when_idle(stop, 0.1):
+            got = await pump(body(b"ab", end=None), FileSink(file), limit=9, stop=stop)
+    assert got == Received(2, Ended.STALLED)
 
 
 async def test_stop_before_the_first_byte(file: int) -> None:

@@ -109,6 +109,10 @@ class Lab:
         at = call.number("at", -1)
         self.stops[call.name].request(at=None if at < 0 else at)
 
+    async def on_position(self, call: Call) -> None:
+        stop = self.stops.get(call.name)
+        await call.answer(stop and stop.position)
+
     async def on_result(self, call: Call) -> None:
         await call.answer(self.results.get(call.name))
 

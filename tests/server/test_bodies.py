@@ -93,6 +93,24 @@ def test_bytes_are_in_the_file_as_they_arrive(write_way: Way, name: str) -> None
         assert client.answer().json()["count"] == 300_003
 
 
+def test_how_far_a_body_is_can_be_watched_without_hashing_it(write_way: Way, name: str) -> None:
+    """Whoever watches over a silent client, and whoever tells of progress, reads the pump's own count."""
+    way = write_way
+    with way.server.connect() as client:
+        way.begin(client, f"{name}?offset=7", 300_000)
+        position = 7
+        for size in (1, 99_999, 200_000):
+            way.send(client, b"x" * size)
+            position += size
+            eventually(functools.partial(_is_at, way.server, name, position), within_s=2)
+        way.end(client)
+        assert client.answer().json()["count"] == 300_000
+
+
+def _is_at(server: Server, name: str, position: int) -> bool:
+    return bool(server.get(f"/position/{name}") == position)
+
+
 def _holds(server: Server, name: str, expected: bytes) -> bool:
     return server.read(name) == expected
 

@@ -1,4 +1,4 @@
-"""One class per refusal: a stable code, the HTTP status it has by default, and the facts as fields.
+"""One class per refusal: a stable code, the HTTP status it has by default, and the facts as values.
 
 Fronts turn these into their own form (``ERR_X: message`` for tus). Messages say what was wrong and
 what was expected; they never carry a path, a query or a stack, because they reach the client.
@@ -8,16 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tusd_py.model.commits import Fact
+
 
 class UploadError(Exception):
-    """A request is refused. Unless a subclass says otherwise, nothing was stored or changed."""
+    """A request is refused. Unless a subclass says otherwise, nothing was stored or changed.
+
+    ``facts`` say to programs what ``message`` says to people.
+    """
 
     code = "ERR_INTERNAL_SERVER_ERROR"
     status = 500
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, **facts: Fact) -> None:
         super().__init__(message)
         self.message = message
+        self.facts = facts
 
 
 class InternalFailure(UploadError):
@@ -192,7 +198,7 @@ class MaxSizeExceeded(UploadError):
     status = 413
 
     def __init__(self, *, max_size: int) -> None:
-        super().__init__(f"maximum size exceeded, at most {max_size} bytes are taken")
+        super().__init__(f"maximum size exceeded, at most {max_size} bytes are taken", max=max_size)
 
 
 class LengthExceeded(UploadError):
@@ -272,9 +278,9 @@ class RangeNotSatisfiable(UploadError):
     code = "ERR_INVALID_RANGE"
     status = 416
 
-    def __init__(self, *, content_range: str) -> None:
-        super().__init__(f"no requested range lies within the upload ({content_range})")
-        self.content_range = content_range
+    def __init__(self, *, size: int) -> None:
+        super().__init__(f"no requested range lies within the {size} bytes of the upload")
+        self.size = size
 
 
 class PreconditionFailed(UploadError):

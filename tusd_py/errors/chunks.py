@@ -1,61 +1,42 @@
-"""Refusals of the parallel chunk API: as in ``errors``, and with facts for programs as ``members``.
-
-The problem type of a refusal is its code in lower case with dashes, without ``ERR_``.
-"""
+"""Refusals of chunks and of the requests that carry them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from tusd_py.errors import UploadError
+from tusd_py.model.commits import Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadChunk
 
 
-class ChunkError(UploadError):
-    """A request of the chunk API is refused; ``members`` are JSON values that say more."""
-
-    def __init__(self, message: str, **members: Any) -> None:
-        super().__init__(message)
-        self.members: dict[str, Any] = members
-
-
-def range_facts(byte_range: ByteRange) -> dict[str, int]:
-    """Return a range as clients see it: both ends inclusive, as in Content-Range."""
-    return {"start": byte_range.start, "end": byte_range.stop - 1}
-
-
-def ranges_facts(ranges: Sequence[ByteRange]) -> list[dict[str, int]]:
-    """Return ranges as clients see them."""
-    return [range_facts(each) for each in ranges]
-
-
-class InvalidField(ChunkError):
+class InvalidField(UploadError):
     """A field is missing or not of the form it must have."""
 
     code = "ERR_INVALID_FIELD"
     status = 400
 
     def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{name} {problem}", errors={name: [problem]})
+        super().__init__(f"{name} {problem}")
+        self.name = name
+        self.problem = problem
 
 
-class InvalidBody(ChunkError):
+class InvalidBody(UploadError):
     """The body is not of the form that its type says, or has too much or too little in it."""
 
     code = "ERR_INVALID_BODY"
     status = 400
 
 
-class InvalidContentRange(ChunkError):
+class InvalidContentRange(UploadError):
     """``Content-Range`` is missing, malformed, or leads out of the upload."""
 
     code = "ERR_CONTENT_RANGE"
     status = 400
 
 
-class ContentRangeTotal(ChunkError):
+class ContentRangeTotal(UploadError):
     """The total in ``Content-Range`` is not the upload's size: perhaps it is the wrong file."""
 
     code = "ERR_CONTENT_RANGE_TOTAL"
@@ -67,7 +48,7 @@ class ContentRangeTotal(ChunkError):
         )
 
 
-class ChunkSizeMismatch(ChunkError):
+class ChunkSizeMismatch(UploadError):
     """The body is shorter or longer than its range. ``actual``: bytes seen, None beyond counting."""
 
     code = "ERR_CHUNK_SIZE"
@@ -82,17 +63,17 @@ class ChunkSizeMismatch(ChunkError):
         )
 
 
-class InvalidDigest(ChunkError):
+class InvalidDigest(UploadError):
     """A digest header is malformed or names an algorithm that is not offered."""
 
     code = "ERR_INVALID_DIGEST"
     status = 400
 
     def __init__(self, name: str, problem: str, supported: Sequence[str]) -> None:
-        super().__init__(f"{name} {problem}", supported=list(supported))
+        super().__init__(f"{name} {problem}", supported=supported)
 
 
-class ChunkDigestMismatch(ChunkError):
+class ChunkDigestMismatch(UploadError):
     """The bytes of a chunk are not those its digest was made of; the range stays missing."""
 
     code = "ERR_CHUNK_DIGEST_MISMATCH"
@@ -107,7 +88,7 @@ class ChunkDigestMismatch(ChunkError):
         )
 
 
-class ChunkTimeout(ChunkError):
+class ChunkTimeout(UploadError):
     """No byte of a chunk arrived for the network time-out; the range counts as missing."""
 
     code = "ERR_REQUEST_TIMEOUT"
@@ -117,7 +98,7 @@ class ChunkTimeout(ChunkError):
         super().__init__("timeout while reading the chunk, send it again")
 
 
-class RangeOverlap(ChunkError):
+class RangeOverlap(UploadError):
     """The range overlaps received ones without being one of them; nothing was written."""
 
     code = "ERR_RANGE_OVERLAP"
@@ -126,26 +107,25 @@ class RangeOverlap(ChunkError):
     def __init__(self, *, conflicts: Sequence[ByteRange], missing: Sequence[ByteRange]) -> None:
         super().__init__(
             "the range overlaps what is there already, send only what is missing",
-            conflicts=ranges_facts(conflicts),
-            missing=ranges_facts(missing),
+            conflicts=conflicts,
+            missing=missing,
         )
 
 
-class ChunkConflict(ChunkError):
+class ChunkConflict(UploadError):
     """The range is there with other bytes; those stay."""
 
     code = "ERR_CHUNK_CONFLICT"
     status = 409
 
     def __init__(self, chunk: UploadChunk) -> None:
-        facts = {"offset": chunk.offset, "size": chunk.size, "sha256": chunk.sha256}
         super().__init__(
             "the range is there with other bytes; if the file changed, delete the chunk or start over",
-            chunk=facts,
+            chunk=Piece(chunk.offset, chunk.size, chunk.sha256),
         )
 
 
-class UploadNotOpen(ChunkError):
+class UploadNotOpen(UploadError):
     """The upload takes no chunk, or cannot be deleted, in the state it is in."""
 
     code = "ERR_UPLOAD_NOT_OPEN"
@@ -155,7 +135,7 @@ class UploadNotOpen(ChunkError):
         super().__init__(message or f"the upload is {state}, its chunks do not change any more", state=state)
 
 
-class ChunkTooLarge(ChunkError):
+class ChunkTooLarge(UploadError):
     """The range is larger than the server takes in one request."""
 
     code = "ERR_CHUNK_TOO_LARGE"
@@ -165,7 +145,7 @@ class ChunkTooLarge(ChunkError):
         super().__init__(f"a chunk has at most {limit} bytes", max=limit)
 
 
-class TooManyChunks(ChunkError):
+class TooManyChunks(UploadError):
     """The upload has as many chunks as it may have."""
 
     code = "ERR_TOO_MANY_CHUNKS"
@@ -175,7 +155,7 @@ class TooManyChunks(ChunkError):
         super().__init__(f"an upload has at most {limit} chunks, send larger ones", max=limit)
 
 
-class BodyTooLarge(ChunkError):
+class BodyTooLarge(UploadError):
     """The body has more bytes beside a file's than the fields of a request may take."""
 
     code = "ERR_BODY_TOO_LARGE"
@@ -185,7 +165,7 @@ class BodyTooLarge(ChunkError):
         super().__init__(f"the fields of this request have at most {limit} bytes", max=limit)
 
 
-class UnsupportedBodyType(ChunkError):
+class UnsupportedBodyType(UploadError):
     """The body's type is none that this resource reads."""
 
     code = "ERR_UNSUPPORTED_MEDIA_TYPE"
@@ -195,19 +175,17 @@ class UnsupportedBodyType(ChunkError):
         super().__init__(f"expected {expected}")
 
 
-class ChunkInProgress(ChunkError):
+class ChunkInProgress(UploadError):
     """Another request is just sending bytes of this range."""
 
     code = "ERR_CHUNK_IN_PROGRESS"
     status = 423
 
     def __init__(self, byte_range: ByteRange) -> None:
-        super().__init__(
-            "another request is sending these bytes, look again in a moment", range=range_facts(byte_range)
-        )
+        super().__init__("another request is sending these bytes, look again in a moment", range=byte_range)
 
 
-class NoSpace(ChunkError):
+class NoSpace(UploadError):
     """The space for an upload cannot be had; nothing was made."""
 
     code = "ERR_NO_SPACE"
@@ -217,7 +195,7 @@ class NoSpace(ChunkError):
         super().__init__("no space for an upload of this size", required=required, available=available)
 
 
-class OutOfOrder(ChunkError):
+class OutOfOrder(UploadError):
     """A PATCH for an upload that has chunks beyond the contiguous ones; it goes on by chunks only.
 
     403, because clients of tus try 409 and 423 again, which would never end here.
@@ -230,7 +208,7 @@ class OutOfOrder(ChunkError):
         super().__init__("chunks beyond the offset have been received, go on through the chunk API")
 
 
-class ChunkNotFound(ChunkError):
+class ChunkNotFound(UploadError):
     """No received chunk starts at this offset."""
 
     code = "ERR_CHUNK_NOT_FOUND"
@@ -240,11 +218,12 @@ class ChunkNotFound(ChunkError):
         super().__init__("no chunk starts at this offset")
 
 
-class SessionExpired(ChunkError):
+class SessionExpired(UploadError):
     """The upload expired; said for a while after, then it is simply not found."""
 
     code = "ERR_UPLOAD_EXPIRED"
     status = 410
 
-    def __init__(self, *, expired_at: str | None) -> None:
-        super().__init__("upload has expired, start a new one", expired_at=expired_at)
+    def __init__(self, *, expired_at: float | None) -> None:
+        super().__init__("upload has expired, start a new one")
+        self.expired_at = expired_at  # seconds since 1970

@@ -1,14 +1,15 @@
-"""Refusals of commits and artifacts; see ``errors.chunks``."""
+"""Refusals of commits and artifacts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tusd_py.errors.chunks import ChunkError, ranges_facts
+from tusd_py.errors import UploadError
+from tusd_py.model.commits import Piece
 from tusd_py.model.ranges import ByteRange
 
 
-class DigestMismatch(ChunkError):
+class DigestMismatch(UploadError):
     """The whole is not what the client says; ``corrupt`` chunks were dropped and count as missing."""
 
     code = "ERR_DIGEST_MISMATCH"
@@ -26,12 +27,12 @@ class DigestMismatch(ChunkError):
             "sha256 of the upload differs, compare the digests of the chunks with the file",
             expected=expected,
             actual=actual,
-            corrupt=ranges_facts(corrupt),
-            missing=ranges_facts(missing),
+            corrupt=corrupt,
+            missing=missing,
         )
 
 
-class SessionIncomplete(ChunkError):
+class SessionIncomplete(UploadError):
     """A commit of an upload of which bytes are missing or just arriving."""
 
     code = "ERR_UPLOAD_INCOMPLETE"
@@ -40,12 +41,12 @@ class SessionIncomplete(ChunkError):
     def __init__(self, *, missing: Sequence[ByteRange], in_progress: Sequence[ByteRange]) -> None:
         super().__init__(
             "bytes are missing, send them and commit again",
-            missing=ranges_facts(missing),
-            in_progress=ranges_facts(in_progress),
+            missing=missing,
+            in_progress=in_progress,
         )
 
 
-class UploadNotCommitted(ChunkError):
+class UploadNotCommitted(UploadError):
     """An artifact was asked for of an upload that is not committed."""
 
     code = "ERR_UPLOAD_NOT_COMMITTED"
@@ -56,7 +57,7 @@ class UploadNotCommitted(ChunkError):
         self.upload_id = upload_id
 
 
-class AlreadyCommitted(ChunkError):
+class AlreadyCommitted(UploadError):
     """The upload is committed, with another digest."""
 
     code = "ERR_ALREADY_COMMITTED"
@@ -66,17 +67,17 @@ class AlreadyCommitted(ChunkError):
         super().__init__("the upload is committed with another sha256", sha256=sha256)
 
 
-class PartsMismatch(ChunkError):
+class PartsMismatch(UploadError):
     """The client's list of parts is not what was received."""
 
     code = "ERR_PARTS_MISMATCH"
     status = 409
 
-    def __init__(self, *, parts: Sequence[object]) -> None:
-        super().__init__("the list of parts differs from what was received", parts=list(parts))
+    def __init__(self, *, parts: Sequence[Piece]) -> None:
+        super().__init__("the list of parts differs from what was received", parts=parts)
 
 
-class ArtifactExists(ChunkError):
+class ArtifactExists(UploadError):
     """The content is there already, and the settings say to refuse it."""
 
     code = "ERR_ARTIFACT_EXISTS"
@@ -87,7 +88,7 @@ class ArtifactExists(ChunkError):
         self.artifact_id = artifact_id
 
 
-class UploadConsumed(ChunkError):
+class UploadConsumed(UploadError):
     """The upload went into an artifact."""
 
     code = "ERR_UPLOAD_CONSUMED"
@@ -98,7 +99,7 @@ class UploadConsumed(ChunkError):
         self.artifact_id = artifact_id
 
 
-class ArtifactNotFound(ChunkError):
+class ArtifactNotFound(UploadError):
     """No such artifact, or it is another user's."""
 
     code = "ERR_ARTIFACT_NOT_FOUND"
@@ -108,7 +109,7 @@ class ArtifactNotFound(ChunkError):
         super().__init__("artifact not found")
 
 
-class ArtifactLost(ChunkError):
+class ArtifactLost(UploadError):
     """The file of an artifact is not what it was: somebody removed or changed it. The log says which."""
 
     code = "ERR_ARTIFACT_LOST"
@@ -118,7 +119,7 @@ class ArtifactLost(ChunkError):
         super().__init__("the content of the artifact is lost; whoever sends it again restores it")
 
 
-class CommittedIsImmutable(ChunkError):
+class CommittedIsImmutable(UploadError):
     """A PATCH for an upload that is committed, or just being committed."""
 
     code = "ERR_UPLOAD_COMMITTED"

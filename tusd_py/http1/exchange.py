@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 
-from tusd_py.model.body import Ended, Hash, Piece, Received, StopSignal
+from tusd_py.model.body import Ended, Piece, StopSignal
 
 from .asgi import ASGIApp, Headers, Message, Scope
 from .body_buffer import BodyBuffer
-from .fast_body import DirectBody, Intake
+from .fast_body import DirectBody
 from .framing import Announced, Chunked
 from .head import Head
 from .pool import Pool
@@ -58,8 +57,7 @@ class Exchange:
         self._awaits_continue = head.expects_continue and not self.inbox.framing.done
         self._body_taken = False  # the last http.request has been handed out
         self._stop: StopSignal | None = None  # while the body is being taken
-        self._position = 0  # what is taken next is at this byte of the upload
-        self._fast: DirectBody | None = None
+        self._direct: DirectBody | None = None
         self._over: asyncio.Future[None] | None = None  # somebody waits in receive() for the end
 
     # For the application
@@ -74,11 +72,10 @@ class Exchange:
         """Trailer fields (lower-case name, value) of a chunked body; filled once it has ended."""
         return self.inbox.framing.trailers
 
-    def open(self, stop: StopSignal, offset: int) -> None:
+    def open(self, stop: StopSignal) -> None:
         """See Body. ``stop`` is asked to stop with ``SHUTDOWN`` when the server goes down."""
         self._ask_for_body()
         self._stop = stop
-        self._position = offset
         stop.on_request(self._on_stop)
         if self.stopping:
             stop.request(Ended.SHUTDOWN)
@@ -89,7 +86,6 @@ class Exchange:
         while True:
             pieces = inbox.take(room)
             if pieces:
-                self._position += sum(map(len, pieces))
                 return pieces, None
             if room == 0 and (inbox.buffered or inbox.framing.left):
                 return [], Ended.OVERRUN
@@ -97,29 +93,41 @@ class Exchange:
                 return [], inbox.ended
             await inbox.wait()
 
-    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
-        """See Body: a large one of known length, from the socket by worker threads."""
-        stop = self._stop
-        sock = self._second_descriptor(limit)
-        if sock is None or stop is None:
+    def direct(self, room: int) -> DirectBody | None:
+        """See Body: for a large one of known length, from the socket by worker threads."""
+        inbox, stop = self.inbox, self._stop
+        left = inbox.framing.left
+        if left is None or left <= self.calls.quick_bytes or room <= inbox.buffered:
             return None
-        with sock:
-            return await self._write_fast((fd, offset, limit), hashes, stop, sock)
+        if stop is None or inbox.ended is not None or self._wire.tls:
+            return None
+        try:
+            sock = self._wire.dup()
+        except OSError:  # lost, or out of descriptors: the event loop's own path needs none
+            return None
+        head = inbox.take(room)
+        self._wire.pause_reading()
+        self._direct = DirectBody(sock, inbox, head, self.calls, stop)
+        return self._direct
 
     def close(self) -> None:
         """See Body."""
         self._stop = None
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
+            self._wire.resume_reading()
         self._report_end()
 
     def _on_stop(self) -> None:
-        if self._stop is not None and self._fast is None:  # else nobody takes it, or who does looks himself
+        if self._stop is not None and self._direct is None:  # else nobody takes it, or who does looks himself
             self.inbox.stop(self._reason_to_end)
 
     def _reason_to_end(self) -> Ended | None:
         stop = self._stop
-        if stop is None or self._fast is not None:
+        if stop is None or self._direct is not None:
             return None
-        return stop.reason if stop.ends(self._position + self.inbox.buffered) else None
+        return stop.reason if stop.ends(ahead=self.inbox.buffered) else None
 
     async def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         """Send a 1xx response ahead of the final one; silently nothing to an HTTP/1.0 client.
@@ -211,8 +219,8 @@ class Exchange:
     def on_lost(self) -> None:
         """Take the end of the connection; what had arrived can still be taken."""
         self.inbox.finish(Ended.DISCONNECTED)
-        if self._fast is not None:
-            self._fast.on_lost()
+        if self._direct is not None:
+            self._direct.on_lost()
         self.finish()
 
     def finish(self) -> None:
@@ -232,7 +240,7 @@ class Exchange:
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
         """End the wait for a body that does not come."""
-        (self._fast or self.inbox).on_tick(now, network_timeout_s)
+        (self._direct or self.inbox).on_tick(now, network_timeout_s)
 
     def _may_keep(self) -> bool:
         """Decide, as the response starts, whether the connection can be used again after it."""
@@ -251,42 +259,6 @@ class Exchange:
         inbox = self.inbox
         if not (inbox.buffered or inbox.framing.done or self.response.started or self._wire.lost):
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-
-    async def _write_fast(
-        self, place: tuple[int, int, int], hashes: Sequence[Hash], stop: StopSignal, sock: socket.socket
-    ) -> Received:
-        fd, offset, limit = place
-        inbox, left = self.inbox, self.inbox.framing.left or 0
-        head = inbox.take(limit)
-        self._wire.pause_reading()
-        wanted = min(limit, sum(map(len, head)) + left)
-        intake = Intake(sock, fd, offset, wanted, hashes, head)
-        self._fast = DirectBody(intake, self._wire.loop, stop)
-        ended = Ended.STOPPED
-        try:
-            ended = await self._fast.run(self.calls)
-        finally:
-            self._fast = None
-            inbox.skip(intake.received)
-            if ended is not Ended.COMPLETE:
-                inbox.finish(ended)
-            self._wire.resume_reading()
-        if ended is Ended.COMPLETE and inbox.framing.left:
-            ended = Ended.OVERRUN
-        return Received(intake.offset - offset, ended)
-
-    def _second_descriptor(self, limit: int) -> socket.socket | None:
-        """Return the socket, if much more is wanted from it than has arrived and it can be read directly."""
-        inbox = self.inbox
-        left = inbox.framing.left
-        if left is None or left <= self.calls.quick_bytes or limit <= inbox.buffered:
-            return None
-        if inbox.ended is not None or self._wire.tls:
-            return None
-        try:
-            return self._wire.dup()
-        except OSError:  # lost, or out of descriptors: the event loop's own path needs none
-            return None
 
 
 def _is_departure(error: BaseException | None) -> bool:

@@ -13,13 +13,14 @@ import select
 import socket
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from time import monotonic
 
 from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended, Hash, StopSignal
 from tusd_py.transfer.writing import write_at
 
+from .body_buffer import BodyBuffer
 from .movers import Mover, mover_for
 from .pool import Pool
 
@@ -36,132 +37,143 @@ class _Pause(Enum):
 
 
 @dataclass(slots=True)
-class Intake:
-    """One body on its way; a thread and the event loop hold it in turns."""
+class _Turn:
+    """What one visit to a thread moves."""
 
-    sock: socket.socket  # non-blocking
     fd: int
     offset: int  # bytes; where the next one goes
-    wanted: int  # bytes still to take
+    wanted: int  # bytes still to move
     hashes: Sequence[Hash]
-    head: list[bytes | bytearray]  # what the transport had already received
-    received: int = 0  # bytes from the socket, without ``head``
-    hurry: bool = False  # set by the loop: do not linger
-    slice_s: float = 0.0  # set by the loop: how long to go on before others get a turn
-    last_byte: float = field(default_factory=monotonic)
-
-
-def _pump(intake: Intake, linger: bool, hashers: Executor | None) -> _Pause:
-    """Move what there is (in a worker thread); on return all of it is written and hashed.
-
-    Raises:
-        OSError: The medium failed. The socket's own errors are an end like any other.
-    """
-    _write_head(intake)
-    mover = mover_for(intake.hashes, hashers)
-    try:
-        return _move(intake, linger, mover)
-    finally:
-        mover.finish()
-
-
-def _move(intake: Intake, linger: bool, mover: Mover) -> _Pause:
-    until = monotonic() + intake.slice_s
-    while intake.wanted:
-        try:
-            count = mover.receive(intake.sock, intake.wanted)
-        except BlockingIOError:
-            if linger and not intake.hurry and _readable(intake.sock):
-                continue
-            return _Pause.DRY
-        except OSError:
-            return _Pause.GONE
-        if count == 0:
-            return _Pause.GONE
-        intake.last_byte = monotonic()
-        intake.received += count  # before the write may fail: the framing depends on it
-        mover.write(intake.fd, count, intake.offset)
-        intake.offset += count
-        intake.wanted -= count
-        if intake.last_byte > until and intake.wanted:
-            return _Pause.SLICE
-    return _Pause.FULL
-
-
-def _write_head(intake: Intake) -> None:
-    while intake.head:
-        piece = intake.head.pop(0)
-        write_at(intake.fd, memoryview(piece), intake.offset, intake.hashes)
-        intake.offset += len(piece)
-        intake.wanted -= len(piece)
-
-
-def _readable(sock: socket.socket) -> bool:
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(_LINGER_MS))
+    slice_s: float  # then others get a turn
+    linger: bool  # whether to wait a little at a dry socket
+    hashers: Executor | None  # threads that have nothing else to do
+    received: int = 0  # bytes from the socket
 
 
 class DirectBody:
-    """Runs one ``Intake`` to its end."""
+    """A body on its way from the socket into a file; see ``model.body.DirectSource``.
 
-    def __init__(self, intake: Intake, loop: asyncio.AbstractEventLoop, stop: StopSignal) -> None:
-        self._intake = intake
-        self._loop = loop
+    The pump calls ``move`` for one turn after another. Within a turn the body is the thread's, between two
+    of them the event loop's.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        inbox: BodyBuffer,
+        head: list[bytes | bytearray],
+        pool: Pool,
+        stop: StopSignal,
+    ) -> None:
+        self._sock = sock  # non-blocking, ours to close
+        self._inbox = inbox  # the transport, to which ``sock`` belongs, is paused
+        self._head = head  # what it had already received
+        self._pool = pool
         self._stop = stop
+        self._loop = asyncio.get_running_loop()
+        self._pause: _Pause | None = None
+        self._last_byte = monotonic()
         self._stop_at: float | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since: float | None = None
         self._stalled = False
+        stop.on_request(self._on_stop)
 
-    async def run(self, pool: Pool) -> Ended:
-        """Receive until everything wanted is there or the client, a stop or a stall ends it.
+    async def move(self, fd: int, offset: int, room: int, hashes: Sequence[Hash]) -> tuple[int, Ended | None]:
+        """See DirectSource. Waits for the client if the turn before left the socket dry."""
+        reason = self._reason_to_end()
+        if reason is None and self._pause is _Pause.DRY:
+            reason = await self._until_readable()
+        if reason is not None:
+            self._inbox.finish(reason)
+            return 0, reason
+        pool, wanted = self._pool, min(room, sum(map(len, self._head)) + (self._inbox.framing.left or 0))
+        turn = _Turn(fd, offset, wanted, hashes, pool.slice_s, pool.has_spare, pool.spare_hashers)
+        try:
+            self._pause = await pool.run(self._work, turn)
+        finally:
+            self._inbox.skip(turn.received)
+        ended: Ended | None = None
+        if self._pause is _Pause.FULL:
+            ended = Ended.OVERRUN if self._inbox.framing.left else Ended.COMPLETE
+        elif self._pause is _Pause.GONE:
+            ended = Ended.DISCONNECTED
+            self._inbox.finish(ended)
+        return turn.offset - offset, ended
+
+    def close(self) -> None:
+        """Leave the socket to the transport again."""
+        self._sock.close()
+        if self._pause is not _Pause.FULL:
+            self._inbox.finish(Ended.STOPPED)
+
+    # In a thread
+
+    def _work(self, turn: _Turn) -> _Pause:
+        """Move what there is; on return all of it is written and hashed.
 
         Raises:
-            OSError: The medium failed.
+            OSError: The medium failed. The socket's own errors are an end like any other.
         """
-        self._stop.on_request(self._on_stop)
-        while True:
-            self._intake.slice_s = pool.slice_s
-            pause = await pool.run(_pump, self._intake, pool.has_spare, pool.spare_hashers)
-            if pause is _Pause.FULL:
-                return Ended.COMPLETE
-            if pause is _Pause.GONE:
-                return Ended.DISCONNECTED
-            reason = self._reason_to_end(pause)
-            if reason is not None:
-                return reason
-            if pause is _Pause.DRY:
-                await self._until_readable()
-            if self._stalled:
-                return Ended.STALLED
+        while self._head:
+            piece = self._head.pop(0)
+            write_at(turn.fd, memoryview(piece), turn.offset, turn.hashes)
+            turn.offset += len(piece)
+            turn.wanted -= len(piece)
+        mover = mover_for(turn.hashes, turn.hashers)
+        try:
+            return self._receive(turn, mover)
+        finally:
+            mover.finish()
 
-    def _reason_to_end(self, pause: _Pause) -> Ended | None:
-        """Return why the body ends here, if it was asked to and its time has come."""
-        if self._stop_at is None:
+    def _receive(self, turn: _Turn, mover: Mover) -> _Pause:
+        until = monotonic() + turn.slice_s
+        while turn.wanted:
+            try:
+                count = mover.receive(self._sock, turn.wanted)
+            except BlockingIOError:
+                if turn.linger and self._stop_at is None and _is_readable_soon(self._sock):
+                    continue
+                return _Pause.DRY
+            except OSError:
+                return _Pause.GONE
+            if count == 0:
+                return _Pause.GONE
+            self._last_byte = monotonic()
+            turn.received += count  # before the write may fail: the framing depends on it
+            mover.write(turn.fd, count, turn.offset)
+            turn.offset += count
+            turn.wanted -= count
+            if self._last_byte > until and turn.wanted:
+                return _Pause.SLICE
+        return _Pause.FULL
+
+    # On the event loop
+
+    def _reason_to_end(self) -> Ended | None:
+        """Return why the body ends after a turn, if it was asked to and its time has come."""
+        if self._stop_at is None or self._pause is None:
             return None
-        if not self._stop.ends(self._intake.offset):
+        if not self._stop.ends():
             self._stop_at = None
-            self._intake.hurry = False
             return None
-        gap_ends = self._intake.last_byte + STOP_GAP_S if pause is _Pause.DRY else self._stop_at
+        gap_ends = self._last_byte + STOP_GAP_S if self._pause is _Pause.DRY else self._stop_at
         return self._stop.reason if monotonic() >= min(gap_ends, self._stop_at) else None
 
     def _on_stop(self) -> None:
         if self._stop_at is None:
             self._stop_at = monotonic() + STOP_WITHIN_S
-        self._intake.hurry = True
         self._wake()
 
     def on_lost(self) -> None:
         """End the body behind what the kernel has; closing the transport's descriptor would not."""
         with contextlib.suppress(OSError):
-            self._intake.sock.shutdown(socket.SHUT_RD)
+            self._sock.shutdown(socket.SHUT_RD)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
         """End the body when nothing has come for too long."""
         since = self._waiting_since
-        if since is not None and now - max(since, self._intake.last_byte) > network_timeout_s:
+        if since is not None and now - max(since, self._last_byte) > network_timeout_s:
             self._stalled = True
             self._wake()
 
@@ -169,9 +181,9 @@ class DirectBody:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def _until_readable(self) -> None:
-        """Wait for bytes, for the end of the connection, for a stop or the gap that ends a stopped body."""
-        descriptor = self._intake.sock.fileno()
+    async def _until_readable(self) -> Ended | None:
+        """Wait for bytes, the end of the connection, a stop or its gap; STALLED: for nothing."""
+        descriptor = self._sock.fileno()
         self._waiter = self._loop.create_future()
         self._waiting_since = monotonic()
         self._loop.add_reader(descriptor, self._wake)
@@ -183,3 +195,10 @@ class DirectBody:
             if timer is not None:
                 timer.cancel()
             self._waiter = self._waiting_since = None
+        return Ended.STALLED if self._stalled else None
+
+
+def _is_readable_soon(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(_LINGER_MS))

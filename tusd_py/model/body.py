@@ -52,7 +52,7 @@ class Received:
 
 
 class StopSignal:
-    """One way to end a body early, from the event loop's thread.
+    """How far a body is, and one way to end it early; for the event loop's thread.
 
     A body that is asked to stop takes what has already arrived and ends within ``STOP_WITHIN_S``, at the
     first gap of ``STOP_GAP_S``. Asking twice is harmless; the first reason stays.
@@ -61,14 +61,17 @@ class StopSignal:
     that offset before it has ended has outrun the request, which is then withdrawn.
 
     Attributes:
+        position: Where the body's next byte goes. The pump moves it on as it takes bytes, so whoever watches
+            it sees whether any arrive.
         at: The offset with which the stop was asked for; None: it holds wherever the body is.
         shown: The offset that others are told while the body arrives, where that is not the number of
             bytes that were taken: they await a checksum or the catalog's record.
     """
 
-    __slots__ = ("_callbacks", "at", "reason", "shown")
+    __slots__ = ("_callbacks", "at", "position", "reason", "shown")
 
     def __init__(self) -> None:
+        self.position = 0
         self.reason: Ended | None = None
         self.at: int | None = None
         self.shown: int | None = None
@@ -88,12 +91,12 @@ class StopSignal:
         if self.reason is not None:
             callback()
 
-    def ends(self, position: int) -> bool:
-        """Whether a body that has taken every byte below ``position`` has to end.
+    def ends(self, ahead: int = 0) -> bool:
+        """Whether the body has to end, which has ``ahead`` bytes beyond ``position`` at hand.
 
         A request that the body has outrun is withdrawn.
         """
-        if self.at is not None and self.at != (position if self.shown is None else self.shown):
+        if self.at is not None and self.at != (self.position + ahead if self.shown is None else self.shown):
             self.reason = self.at = None
         return self.reason is not None
 
@@ -112,6 +115,20 @@ class Calls(Protocol):
         """Make a call that may take long."""
 
 
+class DirectSource(Protocol):
+    """A body on a way that leads past the event loop."""
+
+    async def move(self, fd: int, offset: int, room: int, hashes: Sequence[Hash]) -> tuple[int, Ended | None]:
+        """Move the next bytes, at most ``room``, into the open file ``fd``, hashed.
+
+        Returns:
+            How many they are, and why they are the last if they are.
+
+        Raises:
+            OSError: The medium failed. The bytes before it are in the file.
+        """
+
+
 class Body(Protocol):
     """The bytes of one request; ``tusd_py.transfer.pump`` takes them, once."""
 
@@ -123,8 +140,8 @@ class Body(Protocol):
     def calls(self) -> Calls:
         """Where what is taken shall be written and hashed."""
 
-    def open(self, stop: StopSignal, offset: int) -> None:
-        """Begin to listen, to the client and to ``stop``; the first byte goes to ``offset``."""
+    def open(self, stop: StopSignal) -> None:
+        """Begin to listen, to the client and to ``stop``."""
 
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """Wait for the next bytes; return at most ``room`` of them, and why they are the last if they are.
@@ -132,11 +149,8 @@ class Body(Protocol):
         More bytes than ``room`` end the body as an ``OVERRUN``.
         """
 
-    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
-        """Move the whole body into the open file ``fd``, past the event loop; None when there is no such way.
-
-        Raises OSError when the medium failed. The bytes before it are in the file.
-        """
+    def direct(self, room: int) -> DirectSource | None:
+        """Return a way for ``room`` bytes that leads past the event loop; None: none is worth taking."""
 
     def close(self) -> None:
         """Ask for no more bytes."""

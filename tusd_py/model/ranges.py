@@ -27,18 +27,6 @@ class ByteRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFacts:
-    """What is known of an upload that is kept as ranges, or of one whose digest was asked for."""
-
-    received: int = 0  # bytes in received ranges
-    chunk_count: int = 0  # ranges, claims included
-    sha256: str | None = None  # of the whole; set before the upload is complete, right once it is
-    expected_sha256: str | None = None  # what the client said at the creation
-    last_error: str | None = None  # why the last commit in the background failed (JSON)
-    updated_at: float | None = None  # when the last chunk was received
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
     """Complete content under its digest: what an upload becomes when its file is given a final name."""
 

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
+from tusd_py.model.commits import CommitFailure, SessionFacts
 from tusd_py.model.events import Event
-from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
 
@@ -100,7 +101,7 @@ class RangeCatalog(Protocol):
         """Record the digest of the whole."""
 
     async def reopen(
-        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), error: str | None = None
+        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), failure: CommitFailure | None = None
     ) -> None:
         """End a commit without success; the ranges ``drop`` become missing."""
 

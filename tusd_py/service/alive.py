@@ -18,20 +18,15 @@ _SLICE: Final = 64 << 20
 
 
 class Sha256:
-    """A sha256 that also says how many bytes it has taken; see ``model.body.Hash``.
-
-    What it takes it hands on to ``further``.
-    """
+    """A sha256 that hands on to ``further`` what it takes; see ``model.body.Hash``."""
 
     def __init__(self, further: Sha256 | None = None) -> None:
         self._hash = hashlib.sha256()
         self._further = further
-        self.count = 0
 
     def update(self, data: memoryview, /) -> None:
         """Take the next bytes."""
         self._hash.update(data)
-        self.count += len(data)
         if self._further is not None:
             self._further.update(data)
 
@@ -59,16 +54,16 @@ async def digest(of: Digest, data_file: str, start: int, stop: int, taken: Sha25
 
 
 @contextmanager
-def stopped_when_idle(stop: StopSignal, taken: Sha256, timeout_s: float) -> Iterator[None]:
-    """Ask the body to end as STALLED once ``taken`` has got no byte for ``timeout_s``; 0: never."""
+def stopped_when_idle(stop: StopSignal, timeout_s: float) -> Iterator[None]:
+    """Ask the body to end as STALLED once no byte has arrived for ``timeout_s``; 0: never."""
     if not timeout_s:
         yield
         return
 
     async def watch() -> None:
         before = -1
-        while taken.count != before:
-            before = taken.count
+        while stop.position != before:
+            before = stop.position
             await asyncio.sleep(timeout_s)
         stop.request(Ended.STALLED)
 

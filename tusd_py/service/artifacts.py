@@ -128,7 +128,7 @@ class Artifacts:
     async def _receive(self, upload: Upload, body: Body, expected: ExpectedDigests) -> tuple[Upload, str]:
         taken, stop = Sha256(), StopSignal()
         limit = self.config.max_size or 2**63 - 1
-        with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
+        with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
             received = await self.store.write(upload.id, 0, body, limit=limit, hashes=[taken], stop=stop)
         _check_end(received, limit)
         for checksum in [*expected.known, *expected.late()]:

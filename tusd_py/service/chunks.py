@@ -235,7 +235,7 @@ class Chunks:
         others = expected.hashes()
         with (
             self.lifetime.kept(upload),
-            stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s),
+            stopped_when_idle(stop, self.config.chunk_idle_timeout_s),
         ):
             try:
                 received = await self.store.write(
@@ -262,7 +262,7 @@ class Chunks:
         """Hash a repeat without writing a byte of it."""
         taken, stop = Sha256(), StopSignal()
         others = expected.hashes()
-        with stopped_when_idle(stop, taken, self.config.chunk_idle_timeout_s):
+        with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
             received = await pump(body, NullSink(), limit=chunk.size, hashes=[taken, *others], stop=stop)
         _check_end(received, chunk.size)
         expected.verify(taken, others)

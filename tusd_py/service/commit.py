@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from tusd_py import observe
 from tusd_py.errors import InternalFailure, ServerShutdown, UploadError, UploadLocked
-from tusd_py.errors.chunks import ChunkError, InvalidField, UploadNotOpen
+from tusd_py.errors.chunks import InvalidField, UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
+from tusd_py.model.commits import CommitFailure, Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
@@ -37,7 +37,7 @@ class WantedCommit:
     """What the client says of the whole, and of each part of it."""
 
     sha256: str | None = None  # lower-case hexadecimal digits
-    parts: Sequence[tuple[int, int, str | None]] | None = None  # offset, size, sha256
+    parts: Sequence[Piece] | None = None
     in_background: bool = False
 
 
@@ -154,8 +154,8 @@ class Commits:
             upload, _ = await self.finishing.finish(upload, caller.request)
         except BaseException as error:
             # In one step: whoever sees the upload open again sees why, and what is missing.
-            told = _as_json(error) if wanted.in_background else None
-            await self.ranges.reopen(upload.id, drop=corrupt, error=told)
+            failure = _failure(error) if wanted.in_background else None
+            await self.ranges.reopen(upload.id, drop=corrupt, failure=failure)
             raise
         return upload
 
@@ -223,18 +223,17 @@ class Commits:
         if expected != actual:
             raise DigestMismatch(expected=expected, actual=actual)
 
-    async def _check_parts(self, upload: Upload, parts: Sequence[tuple[int, int, str | None]] | None) -> None:
+    async def _check_parts(self, upload: Upload, parts: Sequence[Piece] | None) -> None:
         if parts is None:
             return
         received = {each.offset: each async for each in self.catalog.chunks(upload)}
-        differing: list[object] = []
-        for offset, size, sha256 in parts:
-            chunk = received.pop(offset, None)
-            if chunk is None or chunk.size != size or sha256 not in (None, chunk.sha256):
-                differing.append({"offset": offset, "size": size, "sha256": sha256})
+        differing: list[Piece] = []
+        for part in parts:
+            chunk = received.pop(part.offset, None)
+            if chunk is None or chunk.size != part.size or part.sha256 not in (None, chunk.sha256):
+                differing.append(part)
         differing += [
-            {"offset": each.offset, "size": each.size, "sha256": each.sha256, "unlisted": True}
-            for each in received.values()
+            Piece(each.offset, each.size, each.sha256, is_listed=False) for each in received.values()
         ]
         if differing:
             raise PartsMismatch(parts=differing[:1000])
@@ -249,9 +248,9 @@ class Commits:
                     observe.log("CommitUndone", id=upload_id)
 
 
-def _proves(parts: Sequence[tuple[int, int, str | None]] | None) -> bool:
+def _proves(parts: Sequence[Piece] | None) -> bool:
     """Whether the list says a digest of every byte; it was compared with what was received."""
-    return bool(parts) and all(sha256 is not None for _, _, sha256 in parts or ())
+    return bool(parts) and all(part.sha256 is not None for part in parts or ())
 
 
 def _mismatch(corrupt: Sequence[UploadChunk], expected: str | None, actual: str) -> DigestMismatch:
@@ -259,16 +258,12 @@ def _mismatch(corrupt: Sequence[UploadChunk], expected: str | None, actual: str)
     return DigestMismatch(expected=expected, actual=actual, corrupt=ranges, missing=ranges)
 
 
-def _as_json(error: BaseException) -> str:
-    """Return a failure for those who ask later: the code, the status, the message and the facts."""
+def _failure(error: BaseException) -> CommitFailure:
     if isinstance(error, asyncio.CancelledError):
         error = ServerShutdown()
     if not isinstance(error, UploadError):
         error = InternalFailure()
-    members = error.members if isinstance(error, ChunkError) else {}
-    return json.dumps(
-        {"code": error.code, "status": error.status, "message": error.message, "members": members}
-    )
+    return CommitFailure(error.code, error.status, error.message, error.facts)
 
 
 def _log_failure(task: asyncio.Task[Committed]) -> None:

@@ -13,8 +13,8 @@ from tusd_py.errors import UploadExpired, UploadNotFound
 from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
 from tusd_py.errors.commits import UploadConsumed
 from tusd_py.model.body import StopSignal
-from tusd_py.model.ranges import ByteRange, SessionFacts
-from tusd_py.model.times import format_time
+from tusd_py.model.commits import SessionFacts
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import (
     ChunkState,
     Growing,
@@ -105,13 +105,12 @@ class Sessions:
         """Return the time, in seconds since 1970."""
         return self.clock()
 
-    async def _expired_at(self, upload_id: str) -> str | None:
+    async def _expired_at(self, upload_id: str) -> float | None:
         upload = await self.catalog.get(upload_id)
         if upload is None or upload.expires_at is None:
             return None
         is_tombstone = upload.state is UploadState.EXPIRED
-        at = upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
-        return format_time(at)
+        return upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
 
     async def create(self, wanted: WantedSession, caller: Caller) -> tuple[Upload, bool]:
         """Make a session: a file with room for all of its bytes. Also says whether it is new.

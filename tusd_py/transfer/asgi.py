@@ -13,9 +13,7 @@ from tusd_py.model.body import (
     STOP_WITHIN_S,
     Body,
     Ended,
-    Hash,
     Piece,
-    Received,
     StopSignal,
 )
 from tusd_py.transfer.calls import LoopThreads
@@ -48,7 +46,6 @@ class PortableBody:
         self._header_count = len(scope["headers"])
         self._pending: asyncio.Task[Message] | None = None
         self._stopped: Stopped
-        self._position = 0  # what follows is at this byte of the upload
         self.length = length
 
     @property
@@ -56,22 +53,19 @@ class PortableBody:
         """See Body. uvicorn's httptools protocol adds trailers to the header list, others drop them."""
         return [(bytes(n).lower(), bytes(v)) for n, v in list(self._scope["headers"])[self._header_count :]]
 
-    def open(self, stop: StopSignal, offset: int) -> None:
+    def open(self, stop: StopSignal) -> None:
         """See Body."""
         self._stopped = Stopped(stop)
-        self._position = offset
 
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """See Body."""
         ended, data = await self.next_event()
-        self._position += min(len(data), room)
         if len(data) > room:
             return [data[:room]], Ended.OVERRUN
         return [data], ended
 
-    async def into_file(self, fd: int, offset: int, limit: int, hashes: Sequence[Hash]) -> Received | None:
+    def direct(self, room: int) -> None:
         """See Body. Only events come here."""
-        return None
 
     def close(self) -> None:
         """See Body."""
@@ -81,7 +75,7 @@ class PortableBody:
     async def next_event(self) -> tuple[Ended | None, bytes]:
         """Return why the body ended with the next event, if it did, and the bytes in it."""
         while (message := await self._next_message()) is None:
-            reason = self._stopped.reason_at(self._position)
+            reason = self._stopped.reason()
             if reason is not None:
                 return reason, b""
         if message["type"] == "http.disconnect":
@@ -123,9 +117,9 @@ class Stopped:
             self._deadline = self._loop.time() + STOP_WITHIN_S
             self.future.set_result(None)
 
-    def reason_at(self, position: int) -> Ended | None:
-        """Return why a body that has come to ``position`` ends; None: it has outrun the request."""
-        if self._stop.ends(position):
+    def reason(self) -> Ended | None:
+        """Return why the body ends; None: it has outrun the request."""
+        if self._stop.ends():
             return self._stop.reason
         self.future = self._loop.create_future()
         return None

@@ -172,15 +172,13 @@ class MultipartBody(PortableBody):
             if self._ended is Ended.COMPLETE:
                 self._check_form()
             return [], self._ended
-        size = sum(map(len, pieces))
-        self._position += size
-        if size > room:
+        if sum(map(len, pieces)) > room:
             return [memoryview(b"".join(pieces))[:room]], Ended.OVERRUN
         return pieces, None
 
     async def begin(self) -> bool:
         """Read on until the file begins; whether there is one. Raises InvalidBody, BodyTooLarge."""
-        self.open(StopSignal(), 0)
+        self.open(StopSignal())
         while self._ended is None and not self._form.has_file and not self._form.is_over:
             self._ended, data = await self.next_event()
             self._early += await self._feed(data)
@@ -190,7 +188,7 @@ class MultipartBody(PortableBody):
 
     async def read_fields(self) -> dict[str, str]:
         """Read a form without a file to its end. Raises InvalidBody, BodyTooLarge."""
-        self.open(StopSignal(), 0)
+        self.open(StopSignal())
         while self._ended is None:
             self._ended, data = await self.next_event()
             await self._feed(data)

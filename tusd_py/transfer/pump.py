@@ -3,7 +3,7 @@
 A body (the source) gives pieces as they arrive, a sink takes them at an offset. While one write is under
 way the next pieces are collected, so that many small ones become few writes, and what has arrived is
 written a moment later. Where the source can move its bytes into a file by itself, and the sink is one,
-nothing passes through here.
+they are only counted here.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
-from tusd_py.model.body import Body, Calls, Ended, Hash, Piece, Received, StopSignal
+from tusd_py.model.body import Body, Calls, DirectSource, Ended, Hash, Piece, Received, StopSignal
 from tusd_py.transfer.writing import write_at
 
 #: What waits to be written while a write is under way; beyond it the client is made to wait.
@@ -63,33 +63,45 @@ async def pump(
     """Move the body into ``sink`` from byte ``offset`` on, at most ``limit`` bytes.
 
     On return the bytes are in the sink (not necessarily on the medium) and each of ``hashes`` has taken
-    exactly them, in order. Blocking calls run off the event loop; memory does not grow with the body.
+    exactly them, in order. Meanwhile ``stop.position`` says how far the body is. Blocking calls run off the
+    event loop; memory does not grow with the body.
 
     Raises:
         OSError: The medium failed (``ENOSPC``, ``EIO`` ...). The bytes before it are in the sink.
     """
-    body.open(stop, offset)
+    stop.position = offset
+    body.open(stop)
     try:
-        if sink.fd is not None:
-            received = await body.into_file(sink.fd, offset, limit, hashes)
-            if received is not None:
-                return received
-        return await _through_memory(body, _Writer(sink, offset, hashes, body.calls), limit)
+        if sink.fd is not None and (source := body.direct(limit)) is not None:
+            ended = await _directly(source, sink.fd, hashes, offset + limit, stop)
+        else:
+            writer = _Writer(sink, offset, hashes, body.calls)
+            ended = await _through_memory(body, writer, offset + limit, stop)
     finally:
         body.close()
+    return Received(stop.position - offset, ended)
 
 
-async def _through_memory(body: Body, writer: _Writer, limit: int) -> Received:
-    left = limit
+async def _directly(
+    source: DirectSource, fd: int, hashes: Sequence[Hash], end: int, stop: StopSignal
+) -> Ended:
+    ended: Ended | None = None
+    while ended is None:
+        count, ended = await source.move(fd, stop.position, end - stop.position, hashes)
+        stop.position += count
+    return ended
+
+
+async def _through_memory(body: Body, writer: _Writer, end: int, stop: StopSignal) -> Ended:
     ended: Ended | None = None
     try:
         while ended is None:
-            pieces, ended = await body.take(left)
-            left -= sum(map(len, pieces))
+            pieces, ended = await body.take(end - stop.position)
+            stop.position += sum(map(len, pieces))
             await writer.take(pieces)
     finally:
         await writer.finish()
-    return Received(limit - left, ended)
+    return ended
 
 
 class _Writer:

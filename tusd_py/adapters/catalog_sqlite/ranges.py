@@ -22,6 +22,7 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     insert_chunk,
     make_missing,
 )
+from tusd_py.adapters.catalog_sqlite.commit_failures import failure_of, stored_failure
 from tusd_py.adapters.catalog_sqlite.events import add_event
 from tusd_py.adapters.catalog_sqlite.listing import uploads_listing
 from tusd_py.adapters.catalog_sqlite.rows import (
@@ -36,8 +37,9 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 from tusd_py.errors import UploadNotFound
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
+from tusd_py.model.commits import CommitFailure, SessionFacts
 from tusd_py.model.events import Event
-from tusd_py.model.ranges import ByteRange, SessionFacts
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent
 from tusd_py.ports.ranges import Filter, RangeCatalog
 
@@ -105,7 +107,7 @@ class SqliteRanges(RangeCatalog):
                 chunk_count=chunk_count,
                 sha256=sha256,
                 expected_sha256=expected,
-                last_error=last_error,
+                last_error=None if last_error is None else failure_of(last_error),
                 updated_at=updated_at,
             )
         return SessionFacts()
@@ -204,7 +206,7 @@ class SqliteRanges(RangeCatalog):
         await self._writer.run(lambda connection: connection.execute(sql, (sha256, upload_id)).rowcount)
 
     async def reopen(
-        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), error: str | None = None
+        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), failure: CommitFailure | None = None
     ) -> None:
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -216,7 +218,7 @@ class SqliteRanges(RangeCatalog):
             connection.execute(
                 "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ? AND EXISTS"
                 " (SELECT 1 FROM uploads WHERE id = upload_id AND state = 'open')",
-                (error, upload_id),
+                (None if failure is None else stored_failure(failure), upload_id),
             )
             for chunk in drop:
                 make_missing(connection, chunk)

@@ -8,10 +8,10 @@ from typing import Any, Final
 from urllib.parse import parse_qsl
 
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from tusd_py.errors.chunks import BodyTooLarge, InvalidBody, InvalidField, UnsupportedBodyType
-from tusd_py.model.upload import MAX_LENGTH
+from tusd_py.model.upload import MAX_LENGTH, METADATA_KEY
 from tusd_py.transfer.multipart import FIELDS_BYTES, MultipartBody, boundary_of
 
 #: What stands between the values of a JSON text, and how many of these are parsed. A text of 64 KiB could
@@ -71,11 +71,14 @@ async def _read(request: Request, most: int) -> bytes:
     _check_announced(request, most)
     blocks: list[bytes] = []
     size = 0
-    async for block in request.stream():
-        size += len(block)
-        if size > most:
-            raise BodyTooLarge(limit=most)
-        blocks.append(block)
+    try:
+        async for block in request.stream():
+            size += len(block)
+            if size > most:
+                raise BodyTooLarge(limit=most)
+            blocks.append(block)
+    except ClientDisconnect:
+        raise InvalidBody("the body ended early") from None
     return b"".join(blocks)
 
 
@@ -130,11 +133,4 @@ def parse_metadata_field(value: object, *, most: int) -> dict[str, bytes]:
 
 def _is_pair(pair: tuple[object, object]) -> bool:
     key, text = pair
-    return (
-        isinstance(key, str)
-        and isinstance(text, str)
-        and bool(key)
-        and key.isascii()
-        and key.isprintable()
-        and not set(key) & {" ", ","}
-    )
+    return isinstance(key, str) and isinstance(text, str) and METADATA_KEY.fullmatch(key) is not None

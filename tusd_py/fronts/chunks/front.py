@@ -25,6 +25,7 @@ from tusd_py.fronts.chunks.urls import Urls
 from tusd_py.fronts.http.shared import caller_of, creation_url, joined
 from tusd_py.fronts.tus.checksum import parse_checksum
 from tusd_py.model.body import Body
+from tusd_py.model.commits import Piece
 from tusd_py.model.digests import ALGORITHMS, Checksum
 from tusd_py.model.upload import ChunkState, Upload, UploadKind, UploadState
 from tusd_py.ports.ranges import Filter
@@ -251,7 +252,7 @@ def _repr_digests(request: Request) -> list[Checksum]:
     return digests
 
 
-def _parts(value: object) -> list[tuple[int, int, str | None]]:
+def _parts(value: object) -> list[Piece]:
     """Read Box's list of parts: objects with offset, size and, if wanted, sha256."""
     if not isinstance(value, list):
         raise InvalidField("parts", "must be a list")
@@ -261,7 +262,7 @@ def _parts(value: object) -> list[tuple[int, int, str | None]]:
             raise InvalidField("parts", "must be a list of objects")
         digest = part.get("sha256")
         parts.append(
-            (
+            Piece(
                 parse_size(part.get("offset"), "parts.offset"),
                 parse_size(part.get("size"), "parts.size"),
                 None if digest is None else parse_sha256(digest, name="parts.sha256"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from tusd_py.fronts.chunks.openapi_schemas import SCHEMAS
-from tusd_py.model.upload import MAX_LENGTH, UploadKind
+from tusd_py.model.upload import MAX_LENGTH, METADATA_KEY, UploadKind
 from tusd_py.settings import Config
 
 _PROBLEM: Final = {
@@ -77,7 +77,7 @@ def _uploads() -> dict[str, Any]:
     wanted = {"size": _SIZE, "sha256": _SHA256, "filename": text, "content_type": text}
     wanted["metadata"] = {
         "type": "object",
-        "propertyNames": {"pattern": "^[!-+\\--~]+$"},
+        "propertyNames": {"pattern": f"^{METADATA_KEY.pattern}$"},
         "additionalProperties": {"type": "string"},
         "description": "As large in all as Upload-Metadata may be",
     }

@@ -13,15 +13,17 @@ from tusd_py import observe
 from tusd_py.errors import (
     InternalFailure,
     InvalidChecksum,
-    MaxSizeExceeded,
     UploadError,
     UploadRefused,
 )
-from tusd_py.errors.chunks import ChunkError, ChunkInProgress
+from tusd_py.errors.chunks import ChunkInProgress, InvalidField, SessionExpired
 from tusd_py.errors.commits import ArtifactExists, UploadConsumed, UploadNotCommitted
 from tusd_py.fronts.chunks.urls import Urls
 from tusd_py.fronts.http.shared import refusal, refusal_headers
+from tusd_py.model.commits import CommitFailure, Fact, Piece
 from tusd_py.model.digests import ALGORITHMS
+from tusd_py.model.ranges import ByteRange
+from tusd_py.model.times import format_time
 
 _TYPE: Final = "urn:tusd-py:problem:"
 #: Where the type is not the code in other clothes.
@@ -56,25 +58,34 @@ _RETRYABLE: Final = frozenset(
 )
 
 
-def _name(code: str) -> str:
-    return _NAMES.get(code) or code.removeprefix("ERR_").lower().replace("_", "-")
-
-
-def stored_problem(stored: str) -> dict[str, Any]:
-    """Return a failure that the catalog remembers as the problem it was."""
-    facts = json.loads(stored)
-    members: dict[str, Any] = facts["members"]
-    return _fields(_name(facts["code"]), facts["status"], facts["message"]) | members
-
-
-def _fields(name: str, status: int, detail: str) -> dict[str, Any]:
-    return {
+def failure_members(failure: UploadError | CommitFailure) -> dict[str, Any]:
+    """Return a refusal, or a failure that the catalog remembers, as the members of a problem."""
+    code, status = failure.code, failure.status
+    name = _NAMES.get(code) or code.removeprefix("ERR_").lower().replace("_", "-")
+    if code == UploadRefused.code:
+        name = _REFUSED.get(status, "rejected")
+    fields = {
         "type": _TYPE + name,
         "title": name.replace("-", " ").capitalize(),
         "status": status,
-        "detail": detail,
+        "detail": failure.message,
         "retryable": name in _RETRYABLE,
     }
+    return fields | {member: as_json(fact) for member, fact in failure.facts.items()}
+
+
+def as_json(value: Fact) -> Any:
+    """Return a fact as clients see it: of a range both ends inclusive, as in Content-Range."""
+    match value:
+        case ByteRange():
+            return {"start": value.start, "end": value.stop - 1}
+        case Piece():
+            fields = {"offset": value.offset, "size": value.size, "sha256": value.sha256}
+            return fields if value.is_listed else fields | {"unlisted": True}
+        case None | int() | str():
+            return value
+        case _:
+            return [as_json(each) for each in value]
 
 
 def problem(error: Exception, request: Request, urls: Urls) -> Response:
@@ -89,11 +100,7 @@ def problem(error: Exception, request: Request, urls: Urls) -> Response:
     if not isinstance(error, UploadError):
         observe.LOGGER.error("InternalServerError", exc_info=error)
         error = InternalFailure()
-    name = _name(error.code)
-    if isinstance(error, UploadRefused):
-        name = _REFUSED.get(error.status, "rejected")
-    fields = _fields(name, error.status, error.message) | {"instance": str(request.scope["path"])}
-    fields |= _members(error, urls)
+    fields = failure_members(error) | {"instance": str(request.scope["path"])} | _members(error, urls)
     body = b"" if request.method == "HEAD" else json.dumps(fields, indent=1).encode() + b"\n"
     response = Response(body, error.status, media_type="application/problem+json")
     response.headers.update(_headers(error))
@@ -103,17 +110,18 @@ def problem(error: Exception, request: Request, urls: Urls) -> Response:
 
 
 def _members(error: UploadError, urls: Urls) -> dict[str, Any]:
+    """Return what only this protocol says: its fields, its URLs, its form of a time."""
     match error:
+        case InvalidField():
+            return {"errors": {error.name: [error.problem]}}
         case UploadNotCommitted():
             return {"commit": urls.upload(error.upload_id) + "commit"}
         case UploadConsumed() | ArtifactExists():
             return {"artifact": urls.artifact(error.artifact_id)}
-        case ChunkError():
-            return error.members
+        case SessionExpired():
+            return {"expired_at": None if error.expired_at is None else format_time(error.expired_at)}
         case InvalidChecksum():
             return {"supported": list(ALGORITHMS)}
-        case MaxSizeExceeded():
-            return {"max": urls.config.max_size}
         case _:
             return {}
 

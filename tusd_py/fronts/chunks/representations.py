@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from tusd_py.errors.chunks import range_facts
-from tusd_py.fronts.chunks.problems import stored_problem
+from tusd_py.fronts.chunks.problems import as_json, failure_members
 from tusd_py.fronts.chunks.urls import Urls
-from tusd_py.model.ranges import Artifact, ByteRange, SessionFacts
+from tusd_py.model.ranges import Artifact, ByteRange
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
 from tusd_py.service.sessions import View
@@ -43,7 +42,7 @@ def upload_summary(view: View, urls: Urls, *, artifact_id: str | None = None) ->
         "metadata": {key: value.decode("utf-8", "replace") for key, value in upload.metadata.items()},
         "advised_chunk_size": urls.config.advised_chunk_size,
         "chunks_count": view.chunk_count,
-        "last_error": _last_error(facts),
+        "last_error": None if facts.last_error is None else failure_members(facts.last_error),
         "links": {"chunks": f"{href}chunks/", "commit": f"{href}commit", "abort": href},
     }
     if urls.config.pulp_compat:
@@ -54,10 +53,6 @@ def upload_summary(view: View, urls: Urls, *, artifact_id: str | None = None) ->
             "completed": fields["completed_at"],
         }
     return fields
-
-
-def _last_error(facts: SessionFacts) -> dict[str, Any] | None:
-    return None if facts.last_error is None else stored_problem(facts.last_error)
 
 
 def chunk_facts(chunk: UploadChunk, urls: Urls) -> dict[str, Any]:
@@ -78,7 +73,7 @@ def upload_details(
     """Return an upload with its chunks."""
     return upload_summary(view, urls) | {
         "chunks": [chunk_facts(chunk, urls) for chunk in chunks],
-        "missing": [range_facts(each) for each in missing],
+        "missing": as_json(missing),
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from tusd_py.errors import RangeNotSatisfiable
 from tusd_py.fronts.downloads.http_dates import parse_http_date
 from tusd_py.model.ranges import ByteRange
 
@@ -23,18 +24,6 @@ _NUMBER_DIGITS: Final = 30
 _BOUNDARY: Final = re.compile(r"[0-9A-Za-z_-]{1,70}")
 _LINE_ENDS: Final = re.compile(r"[\r\n\0]")
 _NEXT_TAG: Final = re.compile(r'[ \t,]*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?:,[ \t,]*|\Z)')
-
-
-class Unsatisfiable(Exception):
-    """No requested range overlaps the representation: 416, with ``content_range``.
-
-    Spec: RFC 9110, 416 Range Not Satisfiable.
-    """
-
-    def __init__(self, size: int) -> None:
-        super().__init__(f"no requested range lies in {size} bytes")
-        self.size = size  # bytes
-        self.content_range = f"bytes */{size}"
 
 
 def content_range(part: ByteRange, size: int) -> str:
@@ -51,7 +40,7 @@ def parse_range(header: str | None, size: int) -> tuple[ByteRange, ...] | None:
     order of the request; ascending order is easier on the disk.)
 
     Raises:
-        Unsatisfiable: Well-formed, but every range begins at the end or after it.
+        RangeNotSatisfiable: Well-formed, but every range begins at the end or after it.
 
     Spec: RFC 9110, Range (a server MAY ignore it) and Byte Ranges.
     """
@@ -70,7 +59,7 @@ def parse_range(header: str | None, size: int) -> tuple[ByteRange, ...] | None:
         if start < min(stop, size):
             found.append(ByteRange(start, min(stop, size)))
     if not found:
-        raise Unsatisfiable(size)
+        raise RangeNotSatisfiable(size=size)
     return _joined(found)
 
 

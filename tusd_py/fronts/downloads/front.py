@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tusd_py.errors import PreconditionFailed, RangeNotSatisfiable, UploadIncomplete
+from tusd_py.errors import PreconditionFailed, UploadIncomplete
 from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
-    Unsatisfiable,
     content_range,
     evaluate,
     multipart_parts,
@@ -91,10 +90,7 @@ class Downloads:
         wanted = joined(fields, "range")
         if not range_applies(joined(fields, "if-range"), etag, modified_at):
             wanted = None
-        try:
-            ranges = parse_range(wanted, content.size)
-        except Unsatisfiable as unsatisfiable:
-            raise RangeNotSatisfiable(content_range=unsatisfiable.content_range) from None
+        ranges = parse_range(wanted, content.size)
         headers["Content-Disposition"] = content_disposition(content.file_type, content.file_name)
         return self._body(content, ranges, headers)
 

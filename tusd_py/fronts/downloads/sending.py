@@ -9,7 +9,8 @@ from typing import Protocol
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from tusd_py.errors import TooManyOpenFiles, UploadNotFound
+from tusd_py import observe
+from tusd_py.errors import InternalFailure, TooManyOpenFiles, UploadError, UploadNotFound
 from tusd_py.ports.store import DataFileMissing, OpenFile, OpensFiles
 from tusd_py.service.reading import Reading, Segment
 
@@ -39,7 +40,7 @@ class ContentResponse(Response):
         """Send the answer (ASGI).
 
         Raises:
-            UploadNotFound, TooManyOpenFiles: Nothing has been sent.
+            UploadNotFound, TooManyOpenFiles, InternalFailure: Nothing has been sent.
             BrokenOff: Part of the answer has been sent.
         """
         source = self._source(scope)
@@ -68,6 +69,11 @@ class ContentResponse(Response):
             await source.begin([piece for piece in self._pieces if isinstance(piece, Segment)])
         except DataFileMissing:
             raise UploadNotFound from None
+        except UploadError:
+            raise
+        except Exception as error:
+            observe.LOGGER.error("InternalServerError", exc_info=error)
+            raise InternalFailure from error
 
     @staticmethod
     async def _send_segment(source: _Source, segment: Segment, send: Send) -> None:

@@ -171,7 +171,7 @@ def refusal_headers(error: UploadError) -> dict[str, str]:
         case UnsupportedVersion():
             return {"Tus-Version": VERSION}
         case RangeNotSatisfiable():
-            return {"Content-Range": error.content_range}
+            return {"Content-Range": f"bytes */{error.size}"}
         case MethodNotAllowed():
             return {"Allow": error.allow}
         case UploadRefused():

@@ -1,0 +1,45 @@
+"""What is known of an upload that is committed, and how a commit failed. No IO."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tusd_py.model.ranges import ByteRange
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk as somebody states it: the client in its list of the whole, or we in a refusal."""
+
+    offset: int
+    size: int
+    sha256: str | None = None  # lower-case hexadecimal digits
+    is_listed: bool = True  # False: it was received, and the client's list lacks it
+
+
+#: What a refusal says to programs beside its message.
+Fact: TypeAlias = int | str | ByteRange | Piece | Sequence[str] | Sequence[ByteRange] | Sequence[Piece] | None
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFailure:
+    """Why a commit failed, for those who ask later: what its refusal said."""
+
+    code: str
+    status: int
+    message: str
+    facts: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFacts:
+    """What is known of an upload that is kept as ranges, or of one whose digest was asked for."""
+
+    received: int = 0  # bytes in received ranges
+    chunk_count: int = 0  # ranges, claims included
+    sha256: str | None = None  # of the whole; set before the upload is complete, right once it is
+    expected_sha256: str | None = None  # what the client said at the creation
+    last_error: CommitFailure | None = None  # why the last commit in the background failed
+    updated_at: float | None = None  # when the last chunk was received
