@@ -101,7 +101,7 @@ async def open_backends(config: Config, open_store: OpenStore = open_files) -> B
         opened.callback(store.close)
         catalog = await open_catalog(state / "catalog.sqlite3", _medium(config))
         opened.push_async_callback(catalog.close)
-        locker = FileLocker(state)
+        locker = FileLocker(state, _medium(config))
         opened.callback(locker.close)
         locker.open()
         ranges = SqliteRanges(catalog)

@@ -11,6 +11,7 @@ from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker
+from tusd_py.transfer.calls import Medium
 
 #: Opens the same state once more, as another worker process would; closed at the end of the test.
 OpenCatalog = Callable[[], Awaitable[Catalog]]
@@ -36,12 +37,12 @@ def sqlite_catalog(kind: type[SqliteCatalog] = SqliteCatalog) -> CatalogMaker:
     return maker
 
 
-def file_locker(kind: type[FileLocker] = FileLocker) -> LockerMaker:
+def file_locker(kind: type[FileLocker] = FileLocker, medium: Medium = "local") -> LockerMaker:
     """Return how to open lockers on one directory; a mutant is another ``kind``."""
 
     def maker(directory: Path, stack: AsyncExitStack) -> OpenLocker:
         async def open_it() -> Locker:
-            locker = kind(directory)
+            locker = kind(directory, medium)
             stack.callback(locker.close)
             locker.open()
             return locker
@@ -58,4 +59,7 @@ async def _close(catalog: Catalog) -> None:
 
 STORES: Final[dict[str, StoreKind]] = {"file": FileStore, "memory": MemoryStore}
 CATALOGS: Final[dict[str, CatalogMaker]] = {"sqlite": sqlite_catalog()}
-LOCKERS: Final[dict[str, LockerMaker]] = {"file": file_locker()}
+LOCKERS: Final[dict[str, LockerMaker]] = {
+    "file": file_locker(),
+    "remote file": file_locker(medium="remote"),
+}

@@ -2,18 +2,22 @@
 
 import asyncio
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.contract.test_locker import Holding, is_free
 from tusd_py.adapters.locks_kernel.locker import FileLocker
+from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import upload_lock
 
 pytestmark = pytest.mark.anyio
@@ -263,3 +267,42 @@ async def test_a_line_that_no_worker_writes_asks_nobody(
     assert not holding.asked.is_set()
     for each in (marker, holding):
         await each.ended()
+
+
+@pytest.mark.parametrize("is_patient", [True, False], ids=["hold", "hold_if_free"])
+async def test_a_request_that_is_cancelled_while_a_thread_takes_its_lock_releases_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_patient: bool
+) -> None:
+    """The thread gets the lock all the same, and nobody would ever release it."""
+    remote, other = FileLocker(tmp_path, "remote"), FileLocker(tmp_path)
+    begun, go_on, ended = threading.Event(), threading.Event(), threading.Event()
+    really_call = fcntl.fcntl
+
+    def first_stalls(*arguments: Any) -> object:
+        if begun.is_set():
+            return really_call(*arguments)
+        begun.set()
+        go_on.wait(10)
+        result = really_call(*arguments)
+        ended.set()
+        return result
+
+    async def hold() -> None:
+        name = upload_lock("a")
+        held = remote.hold(name, StopSignal(), timeout_s=5) if is_patient else remote.hold_if_free(name)
+        async with held:
+            pytest.fail("it was cancelled")
+
+    monkeypatch.setattr(fcntl, "fcntl", first_stalls)
+    task = asyncio.create_task(hold())
+    await asyncio.to_thread(begun.wait, 10)
+    task.cancel()
+    await asyncio.wait({task}, timeout=0.05)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.to_thread(ended.wait, 10)
+    assert await is_free(other)
+    assert await is_free(remote)
+    for each in (remote, other):
+        each.close()

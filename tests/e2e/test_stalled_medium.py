@@ -113,6 +113,7 @@ def look_often(tus: Tus, done: str) -> None:
         pytest.param("fsync", fill(SMALL), 204, id="fsync"),
         pytest.param("rename", declare, 204, id="rename"),
         pytest.param("unlink", delete, 204, id="unlink"),
+        pytest.param("lock", delete, 204, id="lock"),
     ],
 )
 def test_a_call_that_stalls_holds_nobody_else_up(

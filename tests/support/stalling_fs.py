@@ -2,12 +2,15 @@
 
 ``python stalling_fs.py SOURCE MOUNTPOINT CONTROL``: as long as there is a file ``CONTROL/<call>``, that call
 waits for its end (``getattr``, ``open``, ``create``, ``read``, ``write``, ``fsync``, ``flush``, ``rename``,
-``unlink``, ``truncate``); ``CONTROL/<call>.waits`` says that one does. Only ``getattr`` spares the catalog,
-without which nobody can be answered.
+``unlink``, ``truncate``, ``lock``); ``CONTROL/<call>.waits`` says that one does. ``getattr`` spares the
+catalog, without which nobody can be answered; ``lock`` is that of the file of locks alone. Every lock is
+granted: one process may use it at a time.
 """
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import functools
 import os
 import sys
@@ -26,11 +29,8 @@ def stalling(call: _Call) -> _Call:
 
     @functools.wraps(call)
     def stalled(fs: StallingFs, *arguments: Any) -> Any:
-        order = fs.control / call.__name__
-        spared = call.__name__ == "getattr" and "/.tusd-py" in arguments[0]
-        while not spared and order.exists():
-            (fs.control / f"{call.__name__}.waits").touch()
-            time.sleep(0.01)
+        if not (call.__name__ == "getattr" and "/.tusd-py" in arguments[0]):
+            fs.stall(call.__name__)
         return call(fs, *arguments)
 
     return cast("_Call", stalled)
@@ -44,6 +44,12 @@ class StallingFs(mfusepy.Operations):  # type: ignore[misc]
     def __init__(self, source: Path, control: Path) -> None:
         self.source = str(source)
         self.control = control
+
+    def stall(self, call: str) -> None:
+        """Wait as long as that call is told to."""
+        while (self.control / call).exists():
+            (self.control / f"{call}.waits").touch()
+            time.sleep(0.01)
 
     def _path(self, path: str) -> str:
         return self.source + path
@@ -86,6 +92,13 @@ class StallingFs(mfusepy.Operations):  # type: ignore[misc]
     @stalling
     def truncate(self, path: str, length: int, fh: int | None = None) -> int:
         os.truncate(self._path(path), length)
+        return 0
+
+    def lock(self, path: str, fh: int, cmd: int, lock: Any) -> int:
+        if path.endswith("/locks"):  # the others are SQLite's, and libfuse unlocks every file that is closed
+            self.stall("lock")
+        if cmd == fcntl.F_GETLK:
+            ctypes.cast(lock, ctypes.POINTER(ctypes.c_short))[0] = fcntl.F_UNLCK
         return 0
 
     @stalling

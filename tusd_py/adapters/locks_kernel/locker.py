@@ -4,6 +4,9 @@ The byte's position is a hash of the lock's name, so no file has to be created o
 The kernel's locks only work between processes; within a process a table does the same. A request that
 waits asks the holder to stop: directly in the same process, else through the named pipes of the other
 workers (see ``requests``).
+
+The kernel says at once whether a lock is free, unless the file is on a remote medium: there it asks a server,
+so the calls are made in threads.
 """
 
 from __future__ import annotations
@@ -14,14 +17,18 @@ import hashlib
 import os
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from tusd_py.adapters.locks_kernel.requests import StopRequests
 from tusd_py.errors import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, Locker, LockName
+from tusd_py.transfer.calls import Medium, outlast
+
+_T = TypeVar("_T")
 
 #: How often a lock of another process is tried again. The kernel does not tell when it is free.
 _POLL_S: Final = 0.01
@@ -68,11 +75,13 @@ class FileLocker(Locker):
     """Locks below ``directory``, for one event loop. Use it between ``open`` and ``close``.
 
     Args:
+        medium: What the directory is on; see ``transfer.calls``.
         places: Number of bytes for the locks. Two names on one byte only wait for each other needlessly.
     """
 
-    def __init__(self, directory: Path, *, places: int = _PLACES) -> None:
+    def __init__(self, directory: Path, medium: Medium = "local", *, places: int = _PLACES) -> None:
         self._places = places
+        self._threads = ThreadPoolExecutor(4, "tusd-py-lock") if medium == "remote" else None
         # By byte, as in the kernel: the first of two names on a byte to unlock it would free it for both.
         self._holders: dict[int, _Holder] = {}
         self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
@@ -85,6 +94,8 @@ class FileLocker(Locker):
     def close(self) -> None:
         """Release every lock and stop listening."""
         self._inbox.close()
+        if self._threads is not None:
+            self._threads.shutdown()
         fd, self._fd = self._fd, -1
         os.close(fd)
 
@@ -115,31 +126,47 @@ class FileLocker(Locker):
             await self._wait_for_this_process(place, question, deadline)
         self._holders[place] = _Holder(question.name, stop)
         try:
-            if not _try_lock(self._fd, place):
+            if not await self._call(_try_lock, self._fd, place):
                 await self._wait_for_other_processes(place, question, deadline)
         except BaseException:
-            self._leave(place)
+            await self.release(place)  # it may be ours: a call in a thread outlives the request that made it
             raise
 
-    def release(self, place: int) -> None:
+    async def release(self, place: int) -> None:
         """Release a lock and wake the requests of this process that wait for it."""
         try:
             if self._fd >= 0:
-                _unlock(self._fd, place)
+                await self._call(_unlock, self._fd, place)
         finally:
             self._leave(place)
+
+    async def _call(self, call: Callable[..., _T], *arguments: object) -> _T:
+        """Make a call to the medium. A cancelled caller, too, waits until it is over."""
+        if self._threads is None:
+            return call(*arguments)
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call, *arguments)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await outlast(running)
+            raise
 
     @asynccontextmanager
     async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
         place = self._place(name)
-        if place in self._holders or not _try_lock(self._fd, place):
+        if place in self._holders:
             yield None
             return
         self._holders[place] = _Holder(name, StopSignal())
+        is_held = False
         try:
-            yield _HELD
+            is_held = await self._call(_try_lock, self._fd, place)
+            if is_held:
+                yield _HELD
         finally:
-            self.release(place)
+            await self.release(place)
+        if not is_held:
+            yield None
 
     def _leave(self, place: int) -> None:
         holder = self._holders.pop(place)
@@ -165,14 +192,14 @@ class FileLocker(Locker):
     async def _wait_for_other_processes(self, place: int, question: _Question, deadline: float) -> None:
         loop = asyncio.get_running_loop()
         ask_at = loop.time()
-        while not _try_lock(self._fd, place):
+        while not await self._call(_try_lock, self._fd, place):
             now = loop.time()
             if now >= ask_at:
                 await question.look()
             if now >= deadline:
                 raise UploadLocked
             if now >= ask_at:
-                self._inbox.ask_others(question.name, question.at)
+                await self._call(self._inbox.ask_others, question.name, question.at)
                 ask_at = now + _ASK_AGAIN_S
             await asyncio.sleep(_POLL_S)
 
@@ -194,7 +221,7 @@ class _Hold:
         return _HELD
 
     async def __aexit__(self, *_: object) -> None:
-        self._locker.release(self._place)
+        await self._locker.release(self._place)
 
 
 if hasattr(fcntl, "F_OFD_SETLK"):
