@@ -6,7 +6,7 @@ for each protocol), ``http1`` (the HTTP server of the command), ``assembly`` (ho
 """
 
 from tusd_py.application import UploadApp, create_app
-from tusd_py.errors import UploadRefused
+from tusd_py.errors.uploads import UploadRefused
 from tusd_py.model.upload import Upload
 from tusd_py.ports.hooks import HookReply
 from tusd_py.settings import Config

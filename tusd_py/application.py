@@ -17,7 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tusd_py import observe
 from tusd_py.adapters.hooks_callables import call
 from tusd_py.assembly import Backends, OpenStore, open_backends, open_files
-from tusd_py.errors import UploadError, UploadNotFound
+from tusd_py.errors import UploadError
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
 from tusd_py.fronts.chunks.routes import ApiFront

@@ -7,7 +7,7 @@ import pytest
 
 from tusd_py.adapters.catalog_sqlite.ballast import SIZE, Ballast
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 
 pytestmark = pytest.mark.anyio
 

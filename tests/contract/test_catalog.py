@@ -7,7 +7,7 @@ import pytest
 
 from tests.contract.backends import OpenCatalog
 from tests.contract.uploads import NOW, chunks_of, final, partial, pieces, single
-from tusd_py.errors import UploadNotFound
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.upload import GROWING, ChunkState, Growing, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 

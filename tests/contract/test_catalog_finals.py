@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.uploads import NOW, chunks_of, final, partial, pieces, single
-from tusd_py.errors import MaxSizeExceeded, UploadError, UploadNotFound
+from tusd_py.errors import UploadError
+from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.upload import ChunkState, Upload, UploadState
 from tusd_py.ports.catalog import Catalog
 

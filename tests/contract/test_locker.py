@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 
-from tusd_py.errors import OffsetMismatch, UploadLocked
+from tusd_py.errors.uploads import OffsetMismatch, UploadLocked
 from tusd_py.model.body import Ended, StopSignal
 from tusd_py.ports.locks import Locker, upload_lock
 

@@ -14,7 +14,7 @@ from tests.contract import test_locker as contract
 from tests.contract.backends import file_locker
 from tests.contract.mutants import is_kept
 from tusd_py.adapters.locks_kernel.locker import FileLocker
-from tusd_py.errors import UploadLocked
+from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, LockName
 

@@ -248,7 +248,7 @@ from pathlib import Path
 from tests.contract.uploads import single
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 
 async def main(disk):
     catalog = await open_catalog(disk / "catalog.sqlite3")

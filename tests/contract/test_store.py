@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from tests.contract.bodies import Sent, sent
-from tusd_py.errors import StorageFull, TooManyOpenFiles
+from tusd_py.errors.server import StorageFull, TooManyOpenFiles
 from tusd_py.model.body import Ended, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
 from tusd_py.ports.store import (

@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.lab import until
 from tusd_py.assembly import open_backends
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 from tusd_py.settings import Config
 
 pytestmark = pytest.mark.anyio

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tusd_py.errors import RangeNotSatisfiable
+from tusd_py.errors.downloads import RangeNotSatisfiable
 from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
     content_range,

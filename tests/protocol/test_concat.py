@@ -5,7 +5,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
-from tusd_py.errors import InvalidConcat
+from tusd_py.errors.requests import InvalidConcat
 from tusd_py.fronts.tus.concat import parse_concat, partial_id
 from tusd_py.model.upload import is_upload_id, new_upload_id
 

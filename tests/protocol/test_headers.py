@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
-from tusd_py.errors import InvalidOffset, InvalidUploadLength, MalformedHeader
+from tusd_py.errors.requests import InvalidOffset, InvalidUploadLength, MalformedHeader
 from tusd_py.fronts.http.headers import decode_base64, parse_byte_count, quote
 from tusd_py.model.upload import MAX_LENGTH
 

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
-from tusd_py.errors import InvalidMetadata
+from tusd_py.errors.requests import InvalidMetadata
 from tusd_py.fronts.tus.metadata import format_metadata, parse_metadata
 
 LIMIT = 8192

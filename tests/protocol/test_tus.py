@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
 from tests.model.hostile import assert_fit_to_send
-from tusd_py.errors import (
+from tusd_py.errors import UploadError
+from tusd_py.errors.requests import (
     InvalidChecksum,
     InvalidConcat,
     InvalidDeferLength,
@@ -19,7 +20,6 @@ from tusd_py.errors import (
     MalformedHeader,
     UnsupportedMediaType,
     UnsupportedVersion,
-    UploadError,
 )
 from tusd_py.fronts.tus import grammar as tus
 from tusd_py.fronts.tus.grammar import CONTENT_TYPE, Limits, parse_append, parse_create

@@ -57,7 +57,7 @@ async def test_permissions(tmp_path: Path, mode: int) -> None:
 _WITHOUT_ROOM = """
 import asyncio, sys
 from pathlib import Path
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 from tusd_py.model.upload import Upload
 from tusd_py.adapters.store_file.store import FileStore
 

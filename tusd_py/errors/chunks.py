@@ -1,4 +1,4 @@
-"""Refusals of chunks and of the requests that carry them."""
+"""Refusals of chunks."""
 
 from __future__ import annotations
 
@@ -8,25 +8,6 @@ from tusd_py.errors import UploadError
 from tusd_py.model.commits import Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadChunk
-
-
-class InvalidField(UploadError):
-    """A field is missing or not of the form it must have."""
-
-    code = "ERR_INVALID_FIELD"
-    status = 400
-
-    def __init__(self, name: str, problem: str) -> None:
-        super().__init__(f"{name} {problem}")
-        self.name = name
-        self.problem = problem
-
-
-class InvalidBody(UploadError):
-    """The body is not of the form that its type says, or has too much or too little in it."""
-
-    code = "ERR_INVALID_BODY"
-    status = 400
 
 
 class InvalidContentRange(UploadError):
@@ -155,26 +136,6 @@ class TooManyChunks(UploadError):
         super().__init__(f"an upload has at most {limit} chunks, send larger ones", max=limit)
 
 
-class BodyTooLarge(UploadError):
-    """The body has more bytes beside a file's than the fields of a request may take."""
-
-    code = "ERR_BODY_TOO_LARGE"
-    status = 413
-
-    def __init__(self, *, limit: int) -> None:
-        super().__init__(f"the fields of this request have at most {limit} bytes", max=limit)
-
-
-class UnsupportedBodyType(UploadError):
-    """The body's type is none that this resource reads."""
-
-    code = "ERR_UNSUPPORTED_MEDIA_TYPE"
-    status = 415
-
-    def __init__(self, expected: str) -> None:
-        super().__init__(f"expected {expected}")
-
-
 class ChunkInProgress(UploadError):
     """Another request is just sending bytes of this range."""
 
@@ -183,29 +144,6 @@ class ChunkInProgress(UploadError):
 
     def __init__(self, byte_range: ByteRange) -> None:
         super().__init__("another request is sending these bytes, look again in a moment", range=byte_range)
-
-
-class NoSpace(UploadError):
-    """The space for an upload cannot be had; nothing was made."""
-
-    code = "ERR_NO_SPACE"
-    status = 507
-
-    def __init__(self, *, required: int, available: int) -> None:
-        super().__init__("no space for an upload of this size", required=required, available=available)
-
-
-class OutOfOrder(UploadError):
-    """A PATCH for an upload that has chunks beyond the contiguous ones; it goes on by chunks only.
-
-    403, because clients of tus try 409 and 423 again, which would never end here.
-    """
-
-    code = "ERR_CHUNKS_OUT_OF_ORDER"
-    status = 403
-
-    def __init__(self) -> None:
-        super().__init__("chunks beyond the offset have been received, go on through the chunk API")
 
 
 class ChunkNotFound(UploadError):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NewType, Protocol
 
-from tusd_py.errors import UploadLocked
+from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.body import StopSignal
 
 #: What a lock is called. An upload's is called as its id; others have names that no upload can have.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from tusd_py.errors import UploadNotFound
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.body import Ended, StopSignal
 from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.capabilities import Digest

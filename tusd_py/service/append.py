@@ -6,21 +6,20 @@ import logging
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.errors import (
-    FeatureDisabled,
+from tusd_py.errors import UploadError
+from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.errors.requests import FeatureDisabled, InvalidUploadLength
+from tusd_py.errors.server import ServerShutdown
+from tusd_py.errors.uploads import (
     FinalIsImmutable,
-    InvalidUploadLength,
     LengthExceeded,
     MaxSizeExceeded,
     OffsetMismatch,
     ReadTimeout,
-    ServerShutdown,
     UnexpectedEof,
-    UploadError,
     UploadInterrupted,
     UploadNotFound,
 )
-from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog

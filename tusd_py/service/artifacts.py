@@ -13,15 +13,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.errors import MaxSizeExceeded, ServerShutdown, StorageFull, UploadNotFound
-from tusd_py.errors.chunks import ChunkTimeout, InvalidBody
-from tusd_py.errors.commits import (
-    ArtifactExists,
-    ArtifactLost,
-    ArtifactNotFound,
-    DigestMismatch,
-    UploadNotCommitted,
-)
+from tusd_py.errors.artifacts import ArtifactExists, ArtifactLost, ArtifactNotFound, UploadNotCommitted
+from tusd_py.errors.chunks import ChunkTimeout
+from tusd_py.errors.commits import DigestMismatch
+from tusd_py.errors.requests import InvalidBody
+from tusd_py.errors.server import ServerShutdown, StorageFull
+from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Joined, Upload, UploadState, new_uuid

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.errors import ServerShutdown, UploadNotFound
 from tusd_py.errors.chunks import (
     ChunkConflict,
     ChunkInProgress,
@@ -22,6 +21,8 @@ from tusd_py.errors.chunks import (
     RangeOverlap,
     UploadNotOpen,
 )
+from tusd_py.errors.server import ServerShutdown
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.claims import Busy, Forgotten, Granted, Repeat, Wish
 from tusd_py.model.ranges import ByteRange

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tusd_py.errors import UploadError, UploadNotFound
+from tusd_py.errors import UploadError
 from tusd_py.errors.chunks import ChunkInProgress, ChunkNotFound, RangeOverlap, TooManyChunks, UploadNotOpen
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import NAMED, Absent, Busy, Full, NotOpen, Overlap
 from tusd_py.model.upload import UploadState
 from tusd_py.ports.ranges import RangeCatalog

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tusd_py import observe
-from tusd_py.errors import InternalFailure, ServerShutdown, UploadError, UploadLocked
-from tusd_py.errors.chunks import InvalidField, UploadNotOpen
+from tusd_py.errors import InternalFailure, UploadError
+from tusd_py.errors.chunks import UploadNotOpen
 from tusd_py.errors.commits import AlreadyCommitted, DigestMismatch, PartsMismatch, SessionIncomplete
+from tusd_py.errors.requests import InvalidField
+from tusd_py.errors.server import ServerShutdown
+from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.commits import CommitFailure, Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState

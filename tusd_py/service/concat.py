@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
-from tusd_py.errors import InvalidConcat, MaxSizeExceeded, UploadExpired, UploadNotFound
+from tusd_py.errors.requests import InvalidConcat
+from tusd_py.errors.uploads import MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog

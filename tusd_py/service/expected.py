@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tusd_py.errors import ChecksumMismatch
 from tusd_py.errors.chunks import ChunkDigestMismatch
+from tusd_py.errors.uploads import ChecksumMismatch
 from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
 from tusd_py.service.alive import Sha256

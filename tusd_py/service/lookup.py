@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tusd_py.errors import UploadExpired, UploadNotFound
+from tusd_py.errors.uploads import UploadExpired, UploadNotFound
 from tusd_py.model.upload import Growing, Joined, Ranged, Upload, UploadState, is_upload_id
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.store import DataStore

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tusd_py.errors import UploadLocked
-from tusd_py.errors.chunks import OutOfOrder
-from tusd_py.errors.commits import CommittedIsImmutable
+from tusd_py.errors.uploads import CommittedIsImmutable, OutOfOrder, UploadLocked
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.claims import Busy, Granted, Repeat, Wish
 from tusd_py.model.ranges import ByteRange

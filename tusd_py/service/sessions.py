@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from tusd_py import observe
-from tusd_py.errors import UploadExpired, UploadNotFound
-from tusd_py.errors.chunks import InvalidField, SessionExpired, UploadNotOpen
-from tusd_py.errors.commits import UploadConsumed
+from tusd_py.errors.artifacts import UploadConsumed
+from tusd_py.errors.chunks import SessionExpired, UploadNotOpen
+from tusd_py.errors.requests import InvalidField
+from tusd_py.errors.uploads import UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.commits import SessionFacts
 from tusd_py.model.ranges import ByteRange

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tusd_py import observe
-from tusd_py.errors import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
+from tusd_py.errors.uploads import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.upload import (
     GROWING,

@@ -11,7 +11,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.types import Receive, Scope
 
-from tusd_py.errors.chunks import BodyTooLarge, InvalidBody, InvalidField
+from tusd_py.errors.requests import BodyTooLarge, InvalidBody, InvalidField
 from tusd_py.model.body import Ended, Piece, StopSignal
 from tusd_py.transfer.asgi import PortableBody
 

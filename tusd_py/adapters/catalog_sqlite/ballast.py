@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from tusd_py.adapters.catalog_sqlite.writer import translate
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 
 _T = TypeVar("_T")
 

@@ -28,7 +28,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 )
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
-from tusd_py.errors import MaxSizeExceeded, UploadNotFound
+from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.events import Event, UploadSnapshot
 from tusd_py.model.upload import (
     MAX_LENGTH,

@@ -10,8 +10,8 @@ import sqlite3
 from typing import Final
 
 from tusd_py.adapters.catalog_sqlite.rows import CHUNK_COLUMNS, chunk_row, marks, ranged_chunk_of
-from tusd_py.errors import UploadNotFound
 from tusd_py.errors.chunks import UploadNotOpen
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import (
     NAMED,
     Absent,

@@ -34,8 +34,8 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_of,
     upload_row,
 )
-from tusd_py.errors import UploadNotFound
 from tusd_py.errors.commits import SessionIncomplete
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
 from tusd_py.model.commits import CommitFailure, SessionFacts
 from tusd_py.model.events import Event

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from tusd_py.errors import StorageFull
+from tusd_py.errors.server import StorageFull
 from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.transfer.calls import Medium, Quick, in_thread, outlast
 

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeVar
 
 from tusd_py.adapters.locks_kernel.requests import StopRequests
-from tusd_py.errors import UploadLocked
+from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.body import StopSignal
 from tusd_py.ports.locks import Held, Locker, LockName
 from tusd_py.transfer.calls import Medium, outlast

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
-from tusd_py.errors import StorageFull, TooManyOpenFiles
+from tusd_py.errors.server import StorageFull, TooManyOpenFiles
 from tusd_py.ports.store import DataFileMissing
 
 _P = ParamSpec("_P")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, cast
 
-from tusd_py.errors.chunks import NoSpace
+from tusd_py.errors.server import NoSpace
 from tusd_py.settings import Preallocate
 
 #: Errors of a file system that cannot reserve blocks.

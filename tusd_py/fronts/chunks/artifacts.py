@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tusd_py.errors.chunks import InvalidField
+from tusd_py.errors.requests import InvalidField
 from tusd_py.fronts.chunks.digest_fields import parse_sha256
 from tusd_py.fronts.chunks.fields import parse_text, read_fields
 from tusd_py.fronts.chunks.front import field_digest, urls_of

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from tusd_py.errors.chunks import InvalidDigest, InvalidField
+from tusd_py.errors.chunks import InvalidDigest
+from tusd_py.errors.requests import InvalidField
 from tusd_py.fronts.http.headers import decode_base64, quote
 from tusd_py.model.digests import ALGORITHMS, Checksum
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 
-from tusd_py.errors.chunks import BodyTooLarge, InvalidBody, InvalidField, UnsupportedBodyType
+from tusd_py.errors.requests import BodyTooLarge, InvalidBody, InvalidField, UnsupportedBodyType
 from tusd_py.model.upload import MAX_LENGTH, METADATA_KEY
 from tusd_py.transfer.multipart import FIELDS_BYTES, MultipartBody, boundary_of
 

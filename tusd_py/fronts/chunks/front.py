@@ -9,7 +9,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tusd_py.errors.chunks import InvalidDigest, InvalidField
+from tusd_py.errors.chunks import InvalidDigest
+from tusd_py.errors.requests import InvalidField
 from tusd_py.fronts.chunks.content_range import parse_content_range
 from tusd_py.fronts.chunks.digest_fields import parse_digest_dictionary, parse_old_digest, parse_sha256
 from tusd_py.fronts.chunks.fields import parse_metadata_field, parse_size, parse_text, read_fields

@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tusd_py.errors import FeatureDisabled
-from tusd_py.errors.chunks import InvalidField
+from tusd_py.errors.requests import FeatureDisabled, InvalidField
 from tusd_py.fronts.chunks.fields import parse_size
 from tusd_py.service.caller import Caller
 from tusd_py.settings import Config

@@ -10,14 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tusd_py import observe
-from tusd_py.errors import (
-    InternalFailure,
-    InvalidChecksum,
-    UploadError,
-    UploadRefused,
-)
-from tusd_py.errors.chunks import ChunkInProgress, InvalidField, SessionExpired
-from tusd_py.errors.commits import ArtifactExists, UploadConsumed, UploadNotCommitted
+from tusd_py.errors import InternalFailure, UploadError
+from tusd_py.errors.artifacts import ArtifactExists, UploadConsumed, UploadNotCommitted
+from tusd_py.errors.chunks import ChunkInProgress, SessionExpired
+from tusd_py.errors.requests import InvalidChecksum, InvalidField
+from tusd_py.errors.uploads import UploadRefused
 from tusd_py.fronts.chunks.urls import Urls
 from tusd_py.fronts.http.shared import refusal, refusal_headers
 from tusd_py.model.commits import CommitFailure, Fact, Piece

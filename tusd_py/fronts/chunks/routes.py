@@ -9,7 +9,8 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from tusd_py.errors import MethodNotAllowed, UploadNotFound
+from tusd_py.errors.requests import MethodNotAllowed
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.fronts.chunks.artifacts import ArtifactsFront
 from tusd_py.fronts.chunks.front import ChunksFront
 from tusd_py.fronts.chunks.openapi import document

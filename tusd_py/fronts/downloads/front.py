@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tusd_py.errors import PreconditionFailed, UploadIncomplete
+from tusd_py.errors.downloads import PreconditionFailed, UploadIncomplete
 from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
     content_range,

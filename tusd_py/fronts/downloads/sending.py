@@ -10,7 +10,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tusd_py import observe
-from tusd_py.errors import InternalFailure, TooManyOpenFiles, UploadError, UploadNotFound
+from tusd_py.errors import InternalFailure, UploadError
+from tusd_py.errors.server import TooManyOpenFiles
+from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.ports.store import DataFileMissing, OpenFile, OpensFiles
 from tusd_py.service.reading import Reading, Segment
 

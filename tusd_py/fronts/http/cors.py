@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.requests import Request
 
-from tusd_py.errors import OriginNotAllowed
+from tusd_py.errors.requests import OriginNotAllowed
 from tusd_py.settings import Config
 
 _METHODS: Final = ("POST", "HEAD", "PATCH", "OPTIONS", "GET", "DELETE", "PUT")

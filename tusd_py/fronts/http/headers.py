@@ -7,7 +7,7 @@ import binascii
 import re
 from typing import Final
 
-from tusd_py.errors import MalformedHeader
+from tusd_py.errors.requests import MalformedHeader
 from tusd_py.model.upload import MAX_LENGTH
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)

@@ -14,16 +14,10 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from tusd_py import observe
-from tusd_py.errors import (
-    InternalFailure,
-    MethodNotAllowed,
-    OffsetConflict,
-    RangeNotSatisfiable,
-    UnsupportedVersion,
-    UploadError,
-    UploadLocked,
-    UploadRefused,
-)
+from tusd_py.errors import InternalFailure, UploadError
+from tusd_py.errors.downloads import RangeNotSatisfiable
+from tusd_py.errors.requests import MethodNotAllowed, UnsupportedVersion
+from tusd_py.errors.uploads import OffsetConflict, UploadLocked, UploadRefused
 from tusd_py.fronts.tus.grammar import VERSION, HeaderFields
 from tusd_py.model.requests import RequestInfo
 from tusd_py.service.caller import Caller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tusd_py.errors import InvalidChecksum
+from tusd_py.errors.requests import InvalidChecksum
 from tusd_py.fronts.http.headers import decode_base64, quote
 from tusd_py.model.digests import ALGORITHMS, Checksum
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-from tusd_py.errors import InvalidConcat
+from tusd_py.errors.requests import InvalidConcat
 from tusd_py.fronts.http.headers import quote
 from tusd_py.model.upload import is_upload_id
 

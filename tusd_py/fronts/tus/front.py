@@ -8,7 +8,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tusd_py.errors import FeatureDisabled, FinalIsImmutable, InvalidChecksum, MethodNotAllowed
+from tusd_py.errors.requests import FeatureDisabled, InvalidChecksum, MethodNotAllowed
+from tusd_py.errors.uploads import FinalIsImmutable
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.http.shared import Fields, caller_of, creation_url
 from tusd_py.fronts.tus import grammar as tus

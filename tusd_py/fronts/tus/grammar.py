@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Protocol
 
-from tusd_py.errors import (
+from tusd_py.errors.requests import (
     InvalidDeferLength,
     InvalidOffset,
     InvalidUploadLength,

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 from typing import Final
 
-from tusd_py.errors import InvalidMetadata
+from tusd_py.errors.requests import InvalidMetadata
 from tusd_py.fronts.http.headers import decode_base64, quote
 from tusd_py.model.upload import METADATA_KEY
 

@@ -1,0 +1,45 @@
+"""What the server lacks, or that it is going down."""
+
+from __future__ import annotations
+
+from tusd_py.errors import UploadError
+
+
+class ServerShutdown(UploadError):
+    """The server is going down. What had arrived is stored."""
+
+    code = "ERR_SERVER_SHUTDOWN"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("request has been interrupted because the server is shutting down")
+
+
+class TooManyOpenFiles(UploadError):
+    """The process, or the machine, has no descriptor left to open a data file with."""
+
+    code = "ERR_TOO_MANY_OPEN_FILES"
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("the server has too many files open, try again later")
+
+
+class StorageFull(UploadError):
+    """No space is left on the medium. What fitted is stored and the offset says how much."""
+
+    code = "ERR_STORAGE_FULL"
+    status = 507
+
+    def __init__(self) -> None:
+        super().__init__("no space left to store the upload, try again later")
+
+
+class NoSpace(UploadError):
+    """The space for an upload cannot be had; nothing was made."""
+
+    code = "ERR_NO_SPACE"
+    status = 507
+
+    def __init__(self, *, required: int, available: int) -> None:
+        super().__init__("no space for an upload of this size", required=required, available=available)
