@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +14,11 @@ from tests.conformance.faulty.fault import Fault
 from tests.conformance.faulty.faults import FAULTS, GROUPS
 from tests.conformance.faulty.world import EXTENSIONS
 from tests.conformance.matrix import collateral, quick_checks
+from tests.support.process import Process, free_port, listens
 from tus_conformance.discovery import open_target
 from tus_conformance.model import ON_VIOLATION, Result, Verdict, requirements
 from tus_conformance.options import Options
-from tus_conformance.process import ServerProcess, free_port
+from tus_conformance.process import ServerProcess
 from tus_conformance.registry import all_checks
 from tus_conformance.runner import Run
 
@@ -36,18 +35,14 @@ def server_command(fault: str = "") -> str:
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     """A faulty server in a process of its own, so that it does not share the interpreter with the suite."""
     number = free_port()
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.conformance.faulty.server", str(number)], cwd=_ROOT, env=environment
-    )
-    waiting = ServerProcess("true", number)
-    waiting.wait_until_listening()
+    command = [sys.executable, "-m", "tests.conformance.faulty.server", str(number)]
+    process = Process(command, tmp_path_factory.mktemp("faulty") / "log")
+    process.spawn().wait_for(lambda: listens(number))
     yield number
-    process.kill()
-    process.wait()
+    process.close()
 
 
 def run(port: int, fault: str, ids: tuple[str, ...], **options: Any) -> dict[str, Result]:

@@ -10,7 +10,6 @@ import shutil
 import socket
 import ssl
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
-from tests.support.process import free_port
+from tests.support.process import Process, free_port, listens
 from tests.support.server import Server
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, payload, wait_until
 
@@ -91,30 +90,15 @@ def proxy(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Itera
     folder.mkdir()
     tls = certificate(folder)
     command = [program, *argv(folder, ":".join(map(str, server.host_port)), port)[1:]]
-    log = folder / "log"
     homes = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **homes})
+    process = Process(command, folder / "log", env=homes)
     try:
-        wait_for(process, port)
+        process.spawn().wait_for(lambda: listens(port))
         with httpx.Client(verify=tls, headers=TUS, timeout=30) as client:
             yield Proxy(server, f"https://127.0.0.1:{port}", client, tls)
     finally:
-        process.terminate()
-        process.wait(20)
-        print(log.read_text(errors="replace")[-4000:])
-
-
-def wait_for(process: subprocess.Popen[bytes], port: int) -> None:
-    """Wait until the proxy listens."""
-    deadline = time.monotonic() + 20
-    while True:
-        assert process.poll() is None, "the proxy ended"
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        assert time.monotonic() < deadline, "the proxy does not listen"
-        time.sleep(0.02)
+        process.close()
+        print(process.output()[-4000:])
 
 
 def test_an_upload_that_breaks_is_resumed_through_the_proxy(proxy: Proxy) -> None:

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
+from tests.support.process import Process
 from tests.support.tus import Tus, payload
 
 FS = Path(__file__).parents[1] / "support" / "stalling_fs.py"
@@ -33,12 +34,7 @@ class Medium:
         for folder in (self.control, self.mount, source):
             folder.mkdir()
         command = [sys.executable, "-W", "ignore", str(FS), str(source), str(self.mount), str(self.control)]
-        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while not self.mount.is_mount():
-            assert self.process.poll() is None, "the file system ended"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        self.program = Process(command, place / "medium.log").spawn().wait_for(self.mount.is_mount)
 
     def stall(self, call: str) -> None:
         (self.control / call).touch()
@@ -57,7 +53,7 @@ class Medium:
     def close(self) -> None:
         self.go_on()
         subprocess.run(["umount", "-l", str(self.mount)], check=True)
-        self.process.wait(20)
+        self.program.process.wait(20)
 
 
 @pytest.fixture

@@ -1,19 +1,17 @@
 """Under other servers, as processes: uvicorn's own two protocols, granian and hypercorn."""
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import httpx
 import pytest
 
-from tests.support.process import free_port
-from tests.support.tus import MIB, Tus, Wire, checksum, id_of, payload
+from tests.support.process import Process, free_port, listens
+from tests.support.tus import MIB, Tus, Wire, checksum, id_of, payload, wait_until
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"]
 SERVERS = {
@@ -27,67 +25,39 @@ SERVERS = {
 }
 
 
-class Process:
-    """One server on one directory."""
+class Host(Process):
+    """One server with an application on one directory."""
 
-    def __init__(self, argv: list[str], app: str, directory: Path) -> None:
+    def __init__(self, name: str, app: str, directory: Path) -> None:
         self.port = free_port()
         self.directory = directory
-        self._log = directory.with_name("server.log")
-        with self._log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [word.format(port=self.port, app=app) for word in argv],
-                cwd=Path(__file__).parents[2],
-                env={**os.environ, "UPLOAD_DIR": str(directory)},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
+        argv = [word.format(port=self.port, app=app) for word in SERVERS[name]]
+        super().__init__(argv, directory.with_name("server.log"), env={"UPLOAD_DIR": str(directory)})
 
-    def wait(self) -> None:
-        """Return when it listens."""
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                return
-            except OSError:
-                assert self.process.poll() is None, self.output()
-                assert time.monotonic() < deadline, self.output()
-                time.sleep(0.05)
+    def __enter__(self) -> Self:
+        return self.spawn().wait_for(lambda: listens(self.port))
 
-    def output(self) -> str:
-        """What it said."""
-        return self._log.read_text(errors="replace")
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def data(self, url: str) -> bytes:
         """What is in the data file of an upload."""
         return (self.directory / id_of(url)).read_bytes()
 
 
-def start(name: str, app: str, tmp_path: Path) -> Iterator[Process]:
-    """Run a server for the time of one test."""
-    server = Process(SERVERS[name], app, tmp_path / "uploads")
-    try:
-        server.wait()
-        yield server
-    finally:
-        server.process.kill()
-        server.process.wait(10)
-
-
 @pytest.fixture(params=SERVERS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
-    yield from start(request.param, "tests.embedding.hosts:mounted", tmp_path)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    with Host(request.param, "tests.embedding.hosts:mounted", tmp_path / "uploads") as host:
+        yield host
 
 
 @pytest.fixture
-def tus(server: Process) -> Iterator[Tus]:
+def tus(server: Host) -> Iterator[Tus]:
     with Tus(f"http://127.0.0.1:{server.port}/api/files/") as client:
         yield client
 
 
-def test_an_upload_from_end_to_end(server: Process, tus: Tus) -> None:
+def test_an_upload_from_end_to_end(server: Host, tus: Tus) -> None:
     """Create, append in all the ways there are, resume after a cut, download, delete: on one start."""
     data = payload(4 * MIB)
     url = tus.create(len(data), data[:1000])
@@ -111,12 +81,12 @@ def test_an_upload_from_end_to_end(server: Process, tus: Tus) -> None:
     assert "Traceback" not in server.output()
 
 
-def cut(server: Process, tus: Tus, url: str, data: bytes) -> int:
+def cut(server: Host, tus: Tus, url: str, data: bytes) -> int:
     """Send the bytes from MIB to 3 MIB of a longer body, cut the connection; return the offset then."""
     wire = Wire(("127.0.0.1", server.port))
     wire.begin_patch(url.replace(f"http://127.0.0.1:{server.port}", "http://x"), MIB, len(data) - MIB)
     wire.send(data[MIB : 3 * MIB])
-    time.sleep(0.3)
+    wait_until(MIB + 1, server.directory / id_of(url))
     wire.fin()
     deadline = time.monotonic() + 5
     while (offset := tus.offset(url)) < 3 * MIB and time.monotonic() < deadline:
@@ -124,7 +94,7 @@ def cut(server: Process, tus: Tus, url: str, data: bytes) -> int:
     return offset
 
 
-def test_a_stalled_sender_is_taken_over_from(server: Process, tus: Tus) -> None:
+def test_a_stalled_sender_is_taken_over_from(server: Host, tus: Tus) -> None:
     """CONC-02, CONC-03: on the portable path as well, within a second or so."""
     url = tus.create(11)
     with Wire(("127.0.0.1", server.port)) as wire:
@@ -142,7 +112,7 @@ def test_a_stalled_sender_is_taken_over_from(server: Process, tus: Tus) -> None:
     assert tus.get(url).content == b"hello world"
 
 
-def test_refused_before_the_body(server: Process, tus: Tus) -> None:
+def test_refused_before_the_body(server: Host, tus: Tus) -> None:
     """CORE-62: the answer to a large body that is not wanted can be read."""
     url = tus.create(16 * MIB)
     assert tus.patch(url, 7, b"x" * 8 * MIB).status_code == 409
@@ -152,7 +122,7 @@ def test_refused_before_the_body(server: Process, tus: Tus) -> None:
 @pytest.mark.parametrize("name", ["uvicorn-httptools", "hypercorn"])
 def test_a_server_whose_host_forgot_the_lifespan_can_be_stopped(name: str, tmp_path: Path) -> None:
     """It opens with the first request, and does not keep the process from ending."""
-    for server in start(name, "tests.embedding.hosts:forgotten", tmp_path):
+    with Host(name, "tests.embedding.hosts:forgotten", tmp_path / "uploads") as server:
         with Tus(f"http://127.0.0.1:{server.port}/api/files/") as tus:
             url = tus.create(5, b"hello")
             assert tus.get(url).content == b"hello"
@@ -163,11 +133,12 @@ def test_a_server_whose_host_forgot_the_lifespan_can_be_stopped(name: str, tmp_p
 
 
 @pytest.fixture(params=SERVERS)
-def describing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Process]:
-    yield from start(request.param, "tests.embedding.hosts:describing", tmp_path)
+def describing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
+    with Host(request.param, "tests.embedding.hosts:describing", tmp_path / "uploads") as host:
+        yield host
 
 
-def test_a_request_is_described_as_the_client_sent_it(describing: Process) -> None:
+def test_a_request_is_described_as_the_client_sent_it(describing: Host) -> None:
     """Method, target, address and headers, whatever server took it; what is secret stays here."""
     secret = {"Authorization": "Bearer x", "Cookie": "a=b", "X-Who": "me"}
     with Wire(("127.0.0.1", describing.port)) as wire:
