@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tusd_py.model.body import Calls, Ended, StopSignal
-from tusd_py.transfer.calls import LoopThreads
+from tusd_py.transfer.calls import Threads
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Sent:
     pieces: Sequence[bytes]
     ended: Ended = Ended.COMPLETE
     failure: OSError | None = None
-    calls: Calls = field(default_factory=LoopThreads)
+    calls: Calls = field(default_factory=Threads)
     stops: list[StopSignal] = field(default_factory=list)  # what the store handed over
 
     @property

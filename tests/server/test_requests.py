@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .client import Server, chunked, eventually
+from .client import Server, chunked
 
 
 def test_the_scope_says_what_the_client_asked(server: Server) -> None:
@@ -121,16 +121,6 @@ def test_the_application_learns_of_a_disconnect_after_the_body(server: Server) -
         assert client.silent(0.1)
         client.rst()
     assert server.result("gone") == {"type": "http.disconnect", "ended": "disconnected"}
-
-
-def test_counters_follow_connections(server: Server) -> None:
-    with server.connect() as client:
-        eventually(lambda: client.ask("GET /stats").json()["connections"] == 1)
-        before = client.ask("GET /stats").json()["requests"]
-        with server.connect():
-            eventually(lambda: client.ask("GET /stats").json()["connections"] == 2)
-        eventually(lambda: client.ask("GET /stats").json()["connections"] == 1)
-        assert client.ask("GET /stats").json()["requests"] >= before + 3
 
 
 def test_tls_serves_the_same(tls_server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Responses: framing, files, interim responses and the application's mistakes."""
+"""Responses: framing, files and the application's mistakes."""
 
 from __future__ import annotations
 
@@ -42,14 +42,6 @@ def test_there_is_a_date_and_no_server_name(server: Server) -> None:
         headers = client.ask("GET /hello").headers
     assert headers["date"].endswith("GMT")
     assert "server" not in headers
-
-
-def test_an_interim_response_comes_before_the_final_one(server: Server) -> None:
-    with server.connect() as client:
-        answer = client.ask("GET /interim")
-        assert answer.interim == [(104, {"upload-offset": "5"})]
-        assert answer.json() == "done"
-        assert client.ask("GET /interim HTTP/1.0").interim == []
 
 
 @pytest.mark.parametrize(

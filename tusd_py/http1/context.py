@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from .pool import Pool
 from .refusal import header_lines
 from .settings import ServerSettings
@@ -13,8 +15,7 @@ class Context:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self.counters = settings.counters
-        self.pool = Pool(settings.thread_count)
+        self.pool = Pool(max(16, 4 * (os.cpu_count() or 1)))
         self.sweep = Sweep(settings.network_timeout_s)
         self.stopping = False  # no connection is kept any more
         self._headers: list[tuple[bytes, bytes]] | None = None

@@ -6,9 +6,8 @@ Plain ASGI 3 (HTTP, spec version 2.4) always works. In addition ``scope["extensi
     as ASGI describes it, on every connection.
 
 ``"tusd_py"``
-    this ``Exchange``: it is the request's ``Body`` (see ``tusd_py.model.body``), and has ``send_interim``
-    for the application; the rest is for the connection. Take the body as such or through ``receive``,
-    not through both.
+    this ``Exchange``: it is the request's ``Body`` (see ``tusd_py.model.body``); the rest of it is for the
+    connection. Take the body as such or through ``receive``, not through both.
 
 ``http.disconnect`` carries ``"tusd_py.ended"``: the value of the ``Ended`` member that says why the body
 (or, after it, the connection) ended. Every byte that arrived before is handed out first.
@@ -18,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from tusd_py.model.body import Ended, Piece, StopSignal
@@ -29,7 +28,6 @@ from .fast_body import DirectBody
 from .framing import Announced, Chunked
 from .head import Head
 from .pool import Pool
-from .refusal import STATUS_LINES, header_lines
 from .response import Response, plain
 from .wire import ClientGone, Wire
 
@@ -128,22 +126,6 @@ class Exchange:
         if stop is None or self._direct is not None:
             return None
         return stop.reason if stop.ends(ahead=self.inbox.buffered) else None
-
-    async def send_interim(self, status: int, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
-        """Send a 1xx response ahead of the final one; silently nothing to an HTTP/1.0 client.
-
-        Raises:
-            ValueError: ``status`` is not an interim one (101 is none: it would change the protocol).
-            RuntimeError: The final response has begun.
-            ClientGone: The connection is lost.
-        """
-        if not 100 <= status <= 199 or status == 101:
-            raise ValueError(f"status {status} is not an interim one")
-        if self.response.started:
-            raise RuntimeError("the final response has begun")
-        if self.head.version != "1.0":
-            self._wire.write(STATUS_LINES[status] + header_lines(headers) + b"\r\n")
-            await self._wire.drain()
 
     async def receive(self) -> Message:
         """ASGI's ``receive``."""

@@ -70,13 +70,11 @@ class UploadProtocol(asyncio.Protocol):
         self._wire = Wire(transport, self._loop)
         self._client = get_remote_addr(transport)
         self._server = get_local_addr(transport)
-        self._context.counters.connections += 1
         self._context.sweep.add(self, self._loop)
         self._server_state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know."""
-        self._context.counters.connections -= 1
         self._context.sweep.remove(self)
         self._server_state.connections.discard(self)
         self._wire.on_lost()
@@ -139,7 +137,7 @@ class UploadProtocol(asyncio.Protocol):
                 raise Refused(431, "the header section is too large")
             if end < 0:
                 return
-            head = parse(self._pending[: end + 4], self._context.settings.max_headers)
+            head = parse(self._pending[: end + 4])
         except Refused as refused:
             self._refuse(refused)
             return
@@ -149,7 +147,6 @@ class UploadProtocol(asyncio.Protocol):
 
     def _start(self, head: Head, body: bytes) -> None:
         context = self._context
-        context.counters.requests += 1
         lines = context.default_lines(self._server_state.default_headers)
         exchange = self._exchange = Exchange(self._wire, context.pool, head, lines, self._on_end)
         self._phase = _Phase.EXCHANGE
@@ -226,7 +223,6 @@ class UploadProtocol(asyncio.Protocol):
     def _refuse(self, refused: Refused) -> None:
         """Answer a request that the application never sees."""
         settings = self._context.settings
-        self._context.counters.refused += 1
         headers = [*self._server_state.default_headers, *settings.error_headers]
         self._wire.write(answer(refused.status, refused.reason, headers))
         self._linger(drained=False)

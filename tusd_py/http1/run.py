@@ -11,10 +11,10 @@ from . import listening, workers
 from .asgi import ASGIApp
 from .lifespan import StartupFailed
 from .listening import CannotListen
-from .settings import Counters, ServerSettings
+from .settings import ServerSettings
 from .worker import Worker
 
-__all__ = ["CannotListen", "Counters", "ServerSettings", "StartupFailed", "serve"]
+__all__ = ["CannotListen", "ServerSettings", "StartupFailed", "serve"]
 
 
 def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:

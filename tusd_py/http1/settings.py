@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from tusd_py.settings import BadSetting, setting
@@ -18,15 +18,6 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-@dataclass(slots=True)
-class Counters:
-    """Counts for metrics; changed on the event loop, readable at any time. Each worker has its own."""
-
-    connections: int = 0  # open now
-    requests: int = 0  # handed to the application since the start
-    refused: int = 0  # answered by the server itself (400, 431, 501)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,12 +106,8 @@ class ServerSettings:
         doc="`tls13`: only TLS 1.3. `tls12`: 1.2 and 1.3. `tls12-strong`: only 1.2, with AES-256 only",
     )
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
-    date_header: bool = True
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
-    max_headers: int = 128
-    body_threads: int = 0  # most threads that move bodies; 0: four per core, at least 16
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached
-    counters: Counters = field(default_factory=Counters)
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -130,9 +117,8 @@ class ServerSettings:
                 raise BadSetting(name, "must be above 0 seconds")
         if self.max_head_bytes < 1024:
             raise BadSetting("max_head_bytes", "must be at least 1024")
-        for name in ("workers", "body_threads"):
-            if getattr(self, name) < 0:
-                raise BadSetting(name, "must not be negative")
+        if self.workers < 0:
+            raise BadSetting("workers", "must not be negative")
         if self.tls_key is not None and self.tls_cert is None:
             raise BadSetting("tls_key", "needs a certificate")
         if self.tls_cert is not None and self.tls_mode not in TLS_MODES:
@@ -142,8 +128,3 @@ class ServerSettings:
     def worker_count(self) -> int:
         """Processes to start, at least 1."""
         return self.workers or min(_cores(), _MOST_WORKERS_UNASKED)
-
-    @property
-    def thread_count(self) -> int:
-        """Threads for bodies in each worker."""
-        return self.body_threads or max(16, 4 * (os.cpu_count() or 1))

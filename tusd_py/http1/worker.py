@@ -55,7 +55,6 @@ class Worker(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                date_header=settings.date_header,
                 backlog=BACKLOG,
                 ssl_context_factory=None if tls is None else lambda *_: tls,
             )

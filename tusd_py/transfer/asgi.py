@@ -16,7 +16,7 @@ from tusd_py.model.body import (
     Piece,
     StopSignal,
 )
-from tusd_py.transfer.calls import LoopThreads
+from tusd_py.transfer.calls import Threads
 
 
 def body_of(scope: Scope, receive: Receive) -> Body:
@@ -38,7 +38,7 @@ def _length(scope: Scope) -> int | None:
 class PortableBody:
     """The body from ``receive()``: works under every ASGI server, TLS and HTTP/2."""
 
-    calls = LoopThreads()
+    calls = Threads()
 
     def __init__(self, scope: Scope, receive: Receive, length: int | None) -> None:
         self._scope = scope

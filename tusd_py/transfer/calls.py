@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import Callable
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from time import monotonic
 from typing import Any, Final, Literal, TypeVar
 
@@ -74,19 +74,17 @@ async def in_thread(executor: Executor, call: Callable[..., _T], *arguments: obj
         raise
 
 
-class LoopThreads:
-    """The event loop's own threads, for every call."""
+class Threads:
+    """Threads for every call."""
 
     quick_bytes = 0
 
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(thread_name_prefix="body")
+
     async def run(self, call: Callable[..., object], *arguments: object) -> object:
-        """Make a call in a thread. A cancelled caller, too, waits until it is over."""
-        running = asyncio.get_running_loop().run_in_executor(None, call, *arguments)
-        try:
-            return await asyncio.shield(running)
-        except asyncio.CancelledError:
-            await outlast(running)
-            raise
+        """Make a call in a thread. A cancelled caller, too, waits until it is over (or never begins)."""
+        return await in_thread(self._executor, call, *arguments)
 
     run_quick = run
 
