@@ -7,8 +7,9 @@ for each protocol), ``http1`` (the HTTP server of the command), ``assembly`` (ho
 
 from tusd_py.application import UploadApp, create_app
 from tusd_py.errors.uploads import UploadRefused
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import Upload
 from tusd_py.ports.hooks import HookReply
 from tusd_py.settings import Config
 
-__all__ = ["Config", "HookReply", "Upload", "UploadApp", "UploadRefused", "create_app"]
+__all__ = ["Config", "EventType", "HookReply", "Upload", "UploadApp", "UploadRefused", "create_app"]

@@ -25,6 +25,7 @@ from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.http.cors import Cors
 from tusd_py.fronts.http.shared import refusal, route_path
 from tusd_py.fronts.tus.grammar import VERSION
+from tusd_py.ports.events import Outbox
 from tusd_py.settings import Config
 
 _Answer = Callable[[Request, str], Awaitable[Response]]
@@ -128,6 +129,14 @@ class UploadApp(Starlette):
             yield
         finally:
             await self._close()
+
+    async def outbox(self) -> Outbox:
+        """Return the events that ``Config.record_events`` asked for, to be delivered; opens the state.
+
+        Raises:
+            OSError, CatalogUnusable, ValueError: The upload directory cannot be used.
+        """
+        return (self._backends or await self._open()).service.ports.outbox
 
     async def _open(self) -> Backends:
         async with self._opening:

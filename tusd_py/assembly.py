@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
+from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.hooks_callables import CallableHooks
 from tusd_py.adapters.locks_kernel.locker import FileLocker
@@ -111,6 +112,7 @@ async def open_backends(config: Config, open_store: OpenStore = open_files) -> B
             store=store,
             locker=locker,
             hooks=CallableHooks(config),
+            outbox=SqliteOutbox(catalog),
             ranges=ranges,
             artifacts=SqliteArtifacts(catalog, ArtifactExports(state / "exports")),
         )

@@ -10,12 +10,15 @@ from tusd_py import observe
 from tusd_py.errors.requests import InvalidConcat
 from tusd_py.errors.uploads import MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import Concatenates
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.events import Events
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
@@ -34,6 +37,7 @@ class Concatenation:
     locker: Locker
     lookup: Lookup
     finishing: Finishing
+    events: Events
     disposal: Disposal
     uploads: Uploads
 
@@ -54,7 +58,7 @@ class Concatenation:
             raise MaxSizeExceeded(max_size=largest)
         admitted = await self.uploads.admit(replace(wanted, length=length), caller)
         async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0):
-            final = await self._insert(admitted, partials)
+            final = await self._insert(admitted, partials, caller.request)
             observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
             if not await self.finishing.is_due(final):
                 return Progress(final, 0)
@@ -73,11 +77,17 @@ class Concatenation:
             return await self.finishing.finish_if_due(upload_id, caller.request) or upload
         return upload
 
-    async def _insert(self, final: Upload, partials: Sequence[Upload]) -> Upload:
+    async def _insert(
+        self, final: Upload, partials: Sequence[Upload], request: IncomingRequest | None
+    ) -> Upload:
         chunks = _chunks_of(final, partials)
         try:
             inserted = await self.catalog.insert_final(
-                final, chunks, max_size=self.config.max_size, durable=self.config.durability != "none"
+                final,
+                chunks,
+                max_size=self.config.max_size,
+                durable=self.config.durability != "none",
+                event=self.events.event(EventType.CREATED, final, request),
             )
         except UploadNotFound:  # deleted or expired since we looked
             raise InvalidConcat("Upload-Concat", _UNKNOWN) from None

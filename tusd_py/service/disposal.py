@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import Upload
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.hooks import IncomingRequest
 from tusd_py.ports.store import DataStore
+from tusd_py.service.events import Events
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,13 +18,22 @@ class Disposal:
 
     catalog: Catalog
     store: DataStore
+    events: Events
 
-    async def give_up(self, upload: Upload, *, tombstone_until: float | None = None) -> None:
+    async def give_up(
+        self,
+        upload: Upload,
+        why: EventType = EventType.GIVEN_UP,
+        request: IncomingRequest | None = None,
+        *,
+        tombstone_until: float | None = None,
+    ) -> None:
         """Free everything that only this upload uses; the caller holds its lock.
 
         It was deleted, expired or refused. A data file that a final still uses stays until that goes, too.
         """
-        names = await self.catalog.release(upload.id, tombstone_until=tombstone_until)
+        event = self.events.event(why, upload, request)
+        names = await self.catalog.release(upload.id, tombstone_until=tombstone_until, event=event)
         await self.store.remove_export(upload.id)
         for name in names:
             await self.remove(name)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from tusd_py import observe
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import Upload, UploadState
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.events import Outbox
 from tusd_py.ports.locks import Locker, other_lock, upload_lock
 from tusd_py.ports.store import TidiesExports
 from tusd_py.service.disposal import Disposal
@@ -18,6 +21,9 @@ from tusd_py.settings import Config
 _BATCH = 200
 #: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
 _ABANDONED_AFTER_S = 3600.0
+#: How long a delivered event can still be seen, and how many wait while nobody delivers any.
+_DELIVERED_FOR_S = 3600.0
+_MOST_PENDING = 100_000
 #: Lock that keeps the sweeps of several workers apart. No upload can have this id.
 _SWEEP_LOCK = other_lock("sweep")
 #: The same for what is done once at the start: a sweep that somebody asks for meanwhile is not left out.
@@ -54,6 +60,7 @@ class Sweeper:
     clock: Callable[[], float]
     finishing: Finishing
     disposal: Disposal
+    outbox: Outbox
     _tidied_at: float | None = field(default=None, init=False)
 
     async def sweep(self) -> Swept:
@@ -67,6 +74,7 @@ class Sweeper:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
                 await self._remove_unfinished_exports()
+                await self._prune_events()
                 await self.catalog.keep_room()
         return swept
 
@@ -118,7 +126,9 @@ class Sweeper:
                 await self.disposal.give_up(upload)
                 swept.forgotten.append(upload_id)
                 return
-            await self.disposal.give_up(upload, tombstone_until=now + self.config.tombstone_for_s)
+            await self.disposal.give_up(
+                upload, EventType.EXPIRED, tombstone_until=now + self.config.tombstone_for_s
+            )
             swept.expired.append(upload_id)
             observe.log("UploadExpired", id=upload_id)
 
@@ -129,6 +139,13 @@ class Sweeper:
                     if is_abandoned:
                         await self.disposal.remove(name)
                         swept.removed.append(name)
+
+    async def _prune_events(self) -> None:
+        dropped = await self.outbox.prune(
+            delivered_before=self.clock() - _DELIVERED_FOR_S, most_pending=_MOST_PENDING
+        )
+        if dropped:
+            observe.log("EventsDropped", level=logging.ERROR, count=dropped)
 
     @asynccontextmanager
     async def _abandoned(self, name: str) -> AsyncIterator[bool]:

@@ -11,6 +11,7 @@ from tusd_py import observe
 from tusd_py.errors import UploadError
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import StopSignal
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import (
     GROWING,
     ChunkState,
@@ -27,6 +28,7 @@ from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataFileMissing, DataStore
 from tusd_py.service.capabilities import Sync
+from tusd_py.service.events import Events
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.settings import Config
 
@@ -49,6 +51,7 @@ class Finishing:
     locker: Locker
     hooks: Hooks
     ranges: RangeCatalog
+    events: Events
     lifetime: Lifetime
     clock: Callable[[], float]
 
@@ -99,7 +102,13 @@ class Finishing:
             layout=GROWING if isinstance(upload.layout, Growing) else upload.layout,
         )
         reply = await self.hooks.finishing(done, request)
-        filled = await self.catalog.complete(done, now, expires_at=done.expires_at, durable=is_durable)
+        filled = await self.catalog.complete(
+            done,
+            now,
+            expires_at=done.expires_at,
+            durable=is_durable,
+            event=self.events.event(EventType.COMPLETED, done, request),
+        )
         if isinstance(upload.layout, Ranged):
             await self._export_complete(done)
         observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)

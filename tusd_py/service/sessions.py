@@ -15,6 +15,7 @@ from tusd_py.errors.requests import InvalidField
 from tusd_py.errors.uploads import UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.commits import SessionFacts
+from tusd_py.model.events import EventType
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import (
     ChunkState,
@@ -34,6 +35,7 @@ from tusd_py.ports.store import Allocates, DataStore
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Sync
 from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.events import Events
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
 from tusd_py.settings import Config
@@ -81,6 +83,7 @@ class Sessions:
     artifacts: ArtifactCatalog
     clock: Callable[[], float]
     lookup: Lookup
+    events: Events
     disposal: Disposal
     uploads: Uploads
 
@@ -156,7 +159,11 @@ class Sessions:
             if is_durable:
                 await self.sync(upload.id)
             await self.ranges.insert_session(
-                upload, expected_sha256=wanted.sha256, key=wanted.key, durable=is_durable
+                upload,
+                expected_sha256=wanted.sha256,
+                key=wanted.key,
+                durable=is_durable,
+                event=self.events.event(EventType.CREATED, upload, caller.request),
             )
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
         return upload

@@ -11,6 +11,7 @@ from typing import Any, Final
 from tusd_py import observe
 from tusd_py.errors.uploads import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import (
     GROWING,
     JOINED,
@@ -23,13 +24,14 @@ from tusd_py.model.upload import (
     new_uuid,
 )
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.hooks import Hooks
+from tusd_py.ports.hooks import Hooks, IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.append import Appender
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.capabilities import Sync
 from tusd_py.service.disposal import Disposal, given_up_on_error
+from tusd_py.service.events import Events
 from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lookup import Lookup
@@ -62,6 +64,7 @@ class Uploads:
     sync: Sync
     locker: Locker
     hooks: Hooks
+    events: Events
     clock: Callable[[], float]
     lookup: Lookup
     finishing: Finishing
@@ -82,10 +85,10 @@ class Uploads:
         """
         upload = await self.admit(wanted, caller)
         if upload.length != 0:
-            await self._insert(upload)
+            await self._insert(upload, caller.request)
             return Progress(upload, 0)
         async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
-            await self._insert(upload)
+            await self._insert(upload, caller.request)
             async with given_up_on_error(self.disposal, upload):
                 done, reply = await self.finishing.finish(upload, caller.request)
                 return Progress(done, 0, reply)
@@ -106,13 +109,14 @@ class Uploads:
         stop = StopSignal()
         # The lock from the start: a sweep must not find the upload full before this request finishes it.
         async with self.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
-            await self._insert(upload)
+            await self._insert(upload, caller.request)
             async with given_up_on_error(self.disposal, upload):
                 return await self.appender.fill(upload, body, expected, stop, caller)
 
-    async def _insert(self, upload: Upload) -> None:
+    async def _insert(self, upload: Upload, request: IncomingRequest | None) -> None:
+        created = self.events.event(EventType.CREATED, upload, request)
         try:
-            await self.catalog.insert(upload, durable=self.config.durability == "patch")
+            await self.catalog.insert(upload, durable=self.config.durability == "patch", event=created)
         except asyncio.CancelledError:  # that may have come too late
             await self.disposal.give_up(upload)
             raise
@@ -234,7 +238,8 @@ class Uploads:
             timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=before_asking,
         ):
-            await self.disposal.give_up(await ask(await self.lookup.find(upload_id, caller)))
+            upload = await ask(await self.lookup.find(upload_id, caller))
+            await self.disposal.give_up(upload, EventType.TERMINATED, caller.request)
         observe.log("UploadTerminated", id=upload_id)
 
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypedDict
 
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.events import Outbox
 from tusd_py.ports.hooks import Hooks
 from tusd_py.ports.locks import Locker
 from tusd_py.ports.ranges import RangeCatalog
@@ -21,6 +22,7 @@ from tusd_py.service.chunks import Chunks
 from tusd_py.service.commit import Commits
 from tusd_py.service.concat import Concatenation
 from tusd_py.service.disposal import Disposal
+from tusd_py.service.events import Events
 from tusd_py.service.expiry import Sweeper
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lifetime import Lifetime
@@ -42,6 +44,7 @@ class Ports:
     store: DataStore
     locker: Locker
     hooks: Hooks
+    outbox: Outbox
     ranges: RangeCatalog
     artifacts: ArtifactCatalog
     clock: Callable[[], float] = time.time  # seconds since 1970
@@ -105,11 +108,13 @@ class Service:
         self._hashed = _Hashed(**self._stored, digest=digest_of(store))
         self._lifetime = Lifetime(config=config, catalog=catalog, clock=clock)
         lookup = Lookup(catalog=catalog, store=store, lifetime=self._lifetime, clock=clock)
-        self._disposal = Disposal(catalog=catalog, store=store)
+        self._events = Events(types=config.record_events, headers=config.record_headers, clock=clock)
+        self._disposal = Disposal(catalog=catalog, store=store, events=self._events)
         finishing = Finishing(
             **self._backends,
             **self._stored,
             hooks=ports.hooks,
+            events=self._events,
             ranges=ports.ranges,
             lifetime=self._lifetime,
             clock=clock,
@@ -120,6 +125,7 @@ class Service:
             **self._common,
             **self._stored,
             hooks=ports.hooks,
+            events=self._events,
             clock=clock,
             disposal=self._disposal,
             appender=self.appender,
@@ -135,6 +141,7 @@ class Service:
             clock=clock,
             finishing=finishing,
             disposal=self._disposal,
+            outbox=ports.outbox,
         )
         self.adoption = Adoption(
             catalog=catalog, store=store, locker=ports.locker, artifacts=ports.artifacts, lookup=lookup
@@ -157,7 +164,13 @@ class Service:
         )
 
     def _concatenation(self, finals: Concatenates) -> Concatenation:
-        return Concatenation(**self._common, finals=finals, disposal=self._disposal, uploads=self.uploads)
+        return Concatenation(
+            **self._common,
+            finals=finals,
+            events=self._events,
+            disposal=self._disposal,
+            uploads=self.uploads,
+        )
 
     def _parallel(self, store: _ParallelStore) -> Parallel:
         ranges, clock = self.ports.ranges, self.ports.clock
@@ -198,6 +211,7 @@ class Service:
             artifacts=self.ports.artifacts,
             clock=clock,
             lookup=self._common["lookup"],
+            events=self._events,
             disposal=self._disposal,
             uploads=self.uploads,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from tusd_py.model.events import EventType
 from tusd_py.settings.declaration import BadSetting, check_words, setting
 
 Durability = Literal["finish", "patch", "none"]
@@ -319,9 +320,15 @@ class Config:
     on_upload_finish: Callback | None = None
     #: ``(request, upload)``, before an upload is deleted on a client's request.
     on_upload_terminate: Callback | None = None
+    #: Which events are written for ``UploadApp.outbox``, each in the transaction of its change.
+    record_events: frozenset[EventType] = frozenset()
+    #: Names of secret headers that are written with the events all the same, such as ``cookie``.
+    record_headers: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "upload_dir", Path(self.upload_dir))
+        object.__setattr__(self, "record_events", frozenset(map(EventType, self.record_events)))
+        object.__setattr__(self, "record_headers", frozenset(map(str.lower, self.record_headers)))
         object.__setattr__(self, "base_path", "/" + self.base_path.strip("/") + "/")
         if self.base_path == "//":
             object.__setattr__(self, "base_path", "/")
