@@ -17,7 +17,7 @@ from .refusal import Refused
 
 _DIGITS = frozenset(b"0123456789")
 _MATTERS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))
-_MOST_HEADERS = 128
+MOST_HEADERS = 128
 _LONGEST_NUMBER = 18  # digits; more than any disk holds, and always below 2**63
 
 
@@ -83,7 +83,7 @@ def parse(section: bytes) -> Head:
     # Two request lines in one section: llhttp saw an end of the head where we did not.
     if not collector.complete or len(collector.urls) != 1:
         raise Refused(400, "malformed request")
-    if len(collector.headers) > _MOST_HEADERS:
+    if len(collector.headers) > MOST_HEADERS:
         raise Refused(431, "too many headers")
     version = parser.get_http_version()
     if version not in ("1.0", "1.1"):

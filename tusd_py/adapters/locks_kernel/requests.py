@@ -36,7 +36,7 @@ class StopRequests:
 
     def open(self) -> None:
         """Create the pipe and start to listen."""
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(mode=0o775, exist_ok=True)
         os.mkfifo(self._hidden, 0o660)
         # Open for writing as well: a pipe with a writer never reports end of file.
         self._fd = os.open(self._hidden, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)

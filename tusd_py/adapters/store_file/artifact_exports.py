@@ -6,6 +6,7 @@ An artifact's data file is named after its sha256, which says nothing about its 
 from __future__ import annotations
 
 import json
+import os
 import re
 from contextlib import suppress
 from pathlib import Path
@@ -38,11 +39,11 @@ class ArtifactExports:
         }
         data, path = json.dumps(fields).encode(), self._folder / artifact.id
         try:
-            self._folder.mkdir(exist_ok=True)
+            self._folder.mkdir(mode=0o775, exist_ok=True)
             # Written in place: a crash would leave a temporary file behind, while an incomplete export is
             # written again when the artifact is recovered.
             if not path.exists() or path.read_bytes() != data:
-                path.write_bytes(data)
+                _write(path, data)
         except OSError:
             observe.LOGGER.exception("ArtifactNotExported", extra={"fields": {"id": artifact.id}})
             with suppress(OSError):
@@ -59,6 +60,11 @@ class ArtifactExports:
             return []
         read = (_artifact(path) for path in self._folder.iterdir() if is_upload_id(path.name))
         return [artifact for artifact in read if artifact is not None]
+
+
+def _write(path: Path, data: bytes) -> None:
+    with open(path, "wb", opener=lambda name, flags: os.open(name, flags, 0o664)) as file:
+        file.write(data)
 
 
 def _artifact(path: Path) -> Artifact | None:
