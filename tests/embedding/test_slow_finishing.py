@@ -32,8 +32,10 @@ class Slow:
 @asynccontextmanager
 async def workers(directory: Path, finish: Slow) -> AsyncIterator[list[Tus]]:
     """Two applications on one directory; the kernel's locks keep them apart as they do processes."""
-    settings = {"on_upload_finish": finish}
-    async with running(directory, **settings) as one, running(directory, **settings) as other:
+    async with (
+        running(directory, on_upload_finish=finish) as one,
+        running(directory, on_upload_finish=finish) as other,
+    ):
         yield [one, other]
 
 

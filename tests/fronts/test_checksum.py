@@ -11,7 +11,7 @@ import pytest
 from tests.support.lab import Tus, exchange, pieces
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, checksum, id_of, payload
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.needs("checksum", "checksum-trailer")]
 
 GOOD, BAD = b"hello world", b"hello World"
 SHA1 = "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0="

@@ -54,6 +54,7 @@ async def test_answers(tus: Tus) -> None:
         assert reply.headers["Vary"] == "Origin"
 
 
+@pytest.mark.needs("checksum")
 async def test_refusals(serve: Serve) -> None:
     """HTTP-04: else the browser hides the status, and the client cannot decide what to do."""
     tus = await serve(max_size=10)

@@ -21,6 +21,12 @@ async def test_create(tus: Tus) -> None:
     assert re.fullmatch(r"http://testserver/files/[0-9a-f]{32}", url)
     assert await tus.offset(url) == 0
     assert tus.files() == [id_of(url), id_of(url) + ".info"]
+
+
+@pytest.mark.needs("files")
+async def test_the_info_file(tus: Tus) -> None:
+    """As tusd writes it."""
+    url = await tus.create(100)
     info = json.loads((tus.directory / f"{id_of(url)}.info").read_bytes())
     assert (info["ID"], info["Size"], info["SizeIsDeferred"]) == (id_of(url), 100, False)
 

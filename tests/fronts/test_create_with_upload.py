@@ -96,6 +96,7 @@ async def test_deferred_length(tus: Tus) -> None:
     assert (head.headers["Upload-Offset"], head.headers["Upload-Defer-Length"]) == ("5", "1")
 
 
+@pytest.mark.needs("checksum")
 async def test_checksum(tus: Tus) -> None:
     """CWU-14."""
     reply = await tus.post(5, b"hello", Upload_Checksum=checksum(b"hello", "sha1"))

@@ -36,16 +36,23 @@ async def test_other_values(tus: Tus, value: str) -> None:
 
 
 async def test_declare_and_complete(tus: Tus) -> None:
-    """DEFER-07, 08, 10, 23: a retry may repeat the declaration; the export knows the length, too."""
+    """DEFER-07, 08, 10, 23: a retry may repeat the declaration."""
     url = await tus.create(None, b"abc", **LATER)
     assert (await tus.patch(url, 3, b"de", Upload_Length="10")).status_code == 204
     assert await state(tus, url) == ("5", "10", None)
-    info = json.loads((tus.directory / f"{id_of(url)}.info").read_bytes())
-    assert (info["Size"], info["SizeIsDeferred"]) == (10, False)
     assert (await tus.patch(url, 5, b"fg", Upload_Length="10")).status_code == 204
     assert (await tus.patch(url, 7, b"hij")).status_code == 204
     assert await state(tus, url) == ("10", "10", None)
     assert (await tus.get(url)).content == b"abcdefghij"
+
+
+@pytest.mark.needs("files")
+async def test_the_export_knows_the_length(tus: Tus) -> None:
+    """DEFER-07, for when the catalog is lost."""
+    url = await tus.create(None, b"abc", **LATER)
+    assert (await tus.patch(url, 3, b"de", Upload_Length="10")).status_code == 204
+    info = json.loads((tus.directory / f"{id_of(url)}.info").read_bytes())
+    assert (info["Size"], info["SizeIsDeferred"]) == (10, False)
 
 
 @pytest.mark.parametrize(

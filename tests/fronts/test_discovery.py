@@ -4,22 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.lab import Serve, Tus, exchange
-from tests.support.tus import OFFSET_STREAM, TUS, id_of
+from tests.support.lab import Serve, Tus, exchange, pieces
+from tests.support.stores import STORES
+from tests.support.tus import OFFSET_STREAM, TUS, checksum, id_of
 
 pytestmark = pytest.mark.anyio
 
-EVERY_EXTENSION = {
-    "creation",
-    "creation-with-upload",
-    "creation-defer-length",
-    "termination",
-    "concatenation",
-    "concatenation-unfinished",
-    "checksum",
-    "checksum-trailer",
-    "expiration",
-}
+
+def announced(tus: Tus) -> set[str]:
+    """Every extension that a server over this store can offer."""
+    return {*tus.store.offers} - {"files"}
 
 
 @pytest.mark.parametrize("version", [None, "9.9.9"], ids=["CORE-01", "CORE-03"])
@@ -33,7 +27,7 @@ async def test_discovery(tus: Tus, version: str | None, is_upload: bool) -> None
     assert reply.headers["Tus-Resumable"] == "1.0.0"
     listed = reply.headers["Tus-Extension"].split(",")
     assert len(listed) == len(set(listed))
-    assert set(listed) == EVERY_EXTENSION
+    assert set(listed) == announced(tus)
     assert reply.content == b""
 
 
@@ -48,7 +42,58 @@ async def test_discovery_follows_the_settings(serve: Serve) -> None:
     reply = await tus.request("OPTIONS", tus.url)
     assert reply.headers["Tus-Max-Size"] == "99"
     gone = {"termination", "concatenation", "concatenation-unfinished", "expiration"}
-    assert set(reply.headers["Tus-Extension"].split(",")) == EVERY_EXTENSION - gone
+    assert set(reply.headers["Tus-Extension"].split(",")) == announced(tus) - gone
+
+
+@pytest.mark.parametrize("serve", STORES, indirect=True)
+async def test_discovery_follows_the_store(serve: Serve) -> None:
+    """CORE-04, CHECK-01: what it does not allow is not announced, and no algorithm without checksums."""
+    tus = await serve()
+    reply = await tus.request("OPTIONS", tus.url)
+    assert set(reply.headers["Tus-Extension"].split(",")) == announced(tus)
+    assert ("Tus-Checksum-Algorithm" in reply.headers) is ("checksum" in announced(tus))
+
+
+@pytest.mark.parametrize("serve", ["memory", "plain"], indirect=True)
+async def test_a_checksum_where_none_is_offered(serve: Serve) -> None:
+    """CHECK-21, 31: refused before a byte is kept, right or wrong; nobody takes it for verified."""
+    tus = await serve()
+    url = await tus.create(11, b"hello")
+    before = tus.rows(), tus.files()
+    sent = {"Upload_Checksum": checksum(b" world")}
+    for reply in (
+        await tus.patch(url, 5, b" world", **sent),
+        await tus.patch(url, 5, pieces(b" world"), Trailer="Upload-Checksum"),
+        await tus.post(6, b" world", **sent),
+    ):
+        assert (reply.status_code, reply.text) == (
+            400,
+            "ERR_NOT_OFFERED: Upload-Checksum is not offered here\n",
+        )
+    assert ((tus.rows(), tus.files()), tus.data(url)) == (before, b"hello")
+    assert (await tus.patch(url, 5, b" world")).status_code == 204
+
+
+@pytest.mark.parametrize("serve", ["plain"], indirect=True)
+@pytest.mark.parametrize("value", ["partial", "final;/files/x"])
+async def test_a_concatenation_where_none_is_offered(serve: Serve, value: str) -> None:
+    """CONCAT-30: as where a setting switches it off."""
+    tus = await serve()
+    reply = await tus.post(5, Upload_Concat=value)
+    assert (reply.status_code, reply.text) == (400, "ERR_NOT_OFFERED: Upload-Concat is not offered here\n")
+    assert tus.files() == []
+
+
+@pytest.mark.parametrize("serve", STORES, indirect=True)
+@pytest.mark.parametrize("path", ["/uploads/", "/artifacts/", "/openapi.json"])
+async def test_the_parallel_chunk_api_follows_the_store(serve: Serve, path: str) -> None:
+    """Chunks come in any order and artifacts are moved: only files can be written to and named so."""
+    tus = await serve(list_anonymous=True)
+    is_offered, before = "files" in tus.store.offers, tus.files()
+    assert (await tus.request("GET", path)).status_code == (200 if is_offered else 404)
+    made = await tus.request("POST", "/uploads/", b'{"size": 5}', Content_Type="application/json")
+    assert made.status_code == (201 if is_offered else 404)
+    assert (tus.files() != before) is is_offered
 
 
 async def test_every_success_names_the_version(tus: Tus) -> None:

@@ -206,6 +206,7 @@ async def test_more_than_one_block(tus: Tus) -> None:
     assert (await tus.get(url, Range="bytes=699990-1200000")).content == data[699_990:1_200_001]
 
 
+@pytest.mark.needs("files")
 async def test_a_data_file_that_is_gone_is_not_a_success(tus: Tus) -> None:
     """Somebody removed the file; a client must not take what it gets for the upload."""
     url = await single(tus)
@@ -217,6 +218,7 @@ async def test_a_data_file_that_is_gone_is_not_a_success(tus: Tus) -> None:
     assert reply.status_code >= 400
 
 
+@pytest.mark.needs("files")
 async def test_a_data_file_that_cannot_be_opened_is_a_whole_refusal(
     tus: Tus, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -234,6 +236,7 @@ async def test_a_data_file_that_cannot_be_opened_is_a_whole_refusal(
     ]
 
 
+@pytest.mark.needs("files")
 async def test_a_file_that_goes_during_an_answer_breaks_it_off(tus: Tus) -> None:
     """Under a server without sendfile: what has begun ends in an exception, never as if it were whole."""
     first, second = await tus.partial(b"hello "), await tus.partial(b"world")
@@ -250,6 +253,7 @@ async def test_a_file_that_goes_during_an_answer_breaks_it_off(tus: Tus) -> None
     assert all(message.get("more_body", True) for message in sent)
 
 
+@pytest.mark.needs("files")
 async def test_no_descriptor_left_is_a_whole_refusal(serve: Serve) -> None:
     """With all headers that answers have: those of tus, and those that a browser wants."""
     tus = await serve()

@@ -123,6 +123,7 @@ async def test_an_upload_that_is_being_written_to_stays(serve: Serve) -> None:
     assert (await tus.get(url)).content == b"abcdef"
 
 
+@pytest.mark.needs("files")
 async def test_the_sweep_goes_on_after_one_that_fails(serve: Serve) -> None:
     """A file that cannot be removed must not keep all the others."""
     tus = await serve(expire_after_s=HOUR, sweep_interval_s=0.02)

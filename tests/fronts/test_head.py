@@ -73,6 +73,7 @@ async def test_names_that_are_no_uploads(tus: Tus, name: str, method: str) -> No
     assert (secret.read_bytes(), tus.data(url)) == (b"secret", b"")
 
 
+@pytest.mark.needs("files")
 async def test_a_symlink_is_no_upload(tus: Tus) -> None:
     """CORE-35: somebody may be able to place one in the directory; it leads nowhere."""
     secret = tus.directory.parent / "secret"

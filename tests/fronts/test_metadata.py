@@ -27,6 +27,7 @@ async def test_echoed_as_it_was_sent(tus: Tus, sent: str) -> None:
     assert head.headers["Upload-Metadata"] == sent
 
 
+@pytest.mark.needs("files")
 async def test_values_are_in_the_info_file(tus: Tus) -> None:
     url = await tus.create(5, Upload_Metadata=metadata(filename="ä.txt", empty=""))
     info = json.loads((tus.directory / f"{id_of(url)}.info").read_bytes())

@@ -262,6 +262,7 @@ async def test_the_medium_is_full(file: int, small_medium: int) -> None:
     assert os.fstat(file).st_size == small_medium
 
 
+@pytest.mark.needs("files")
 async def test_a_full_medium_over_http(serve: Serve, small_medium: int) -> None:
     """HTTP-16: 507, what fitted is stored, and the offset is true."""
     tus = await serve()

@@ -69,6 +69,7 @@ async def test_a_patch_for_another_place_stops_nobody(tus: Tus) -> None:
     assert (await patch).status_code == 204
 
 
+@pytest.mark.needs("checksum")
 async def test_taking_over_drops_what_was_not_verified(tus: Tus) -> None:
     """CONC-04, CHECK-14."""
     url, stalled = await tus.create(11), Stalled(b"hellO", b" world")
@@ -154,6 +155,7 @@ async def test_a_cancelled_patch_lets_go(tus: Tus) -> None:
     assert (await tus.get(url)).content == b"hello world"
 
 
+@pytest.mark.needs("checksum")
 async def test_a_cancelled_patch_with_a_checksum(tus: Tus) -> None:
     """As above, and what was not verified is gone."""
     url, stalled = await tus.create(11), Stalled(b"hello", b" world")
@@ -167,6 +169,7 @@ async def test_a_cancelled_patch_with_a_checksum(tus: Tus) -> None:
     assert tus.sql("SELECT unverified_from FROM uploads") == [(None,)]
 
 
+@pytest.mark.needs("checksum")
 @pytest.mark.parametrize("later", range(0, 60, 3))
 async def test_cancelled_at_any_moment(tus: Tus, later: int) -> None:
     """What the cancelled request still had to write must not undo what the next one was told is stored."""

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +13,23 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Scope
 
+from tests.support.stores import FILES, STORES, Store
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
-from tusd_py import Config, create_app
+from tusd_py import Config, UploadApp
 
 HOST: Final = "http://testserver"
 
 #: Bytes as one piece, or as the pieces of a chunked body.
-Content = bytes | AsyncIterator[bytes] | None
+Content = bytes | AsyncIterable[bytes] | None
 
 
 class Tus:
     """One method for each request; every one returns the answer, whatever it is."""
 
-    def __init__(self, app: ASGIApp, directory: Path, path: str = "/files/") -> None:
+    def __init__(self, app: ASGIApp, directory: Path, path: str = "/files/", *, store: Store = FILES) -> None:
         self.app = app
         self.directory = directory
+        self.store = store
         self.url = f"{HOST}{path}"
         transport = httpx.ASGITransport(app=app)
         self.http = httpx.AsyncClient(transport=transport, base_url=HOST, headers=TUS, timeout=30)
@@ -99,11 +101,11 @@ class Tus:
 
     def data(self, url: str) -> bytes:
         """What is in the data file of an upload."""
-        return (self.directory / id_of(url)).read_bytes()
+        return self.store.data(self.directory, id_of(url))
 
     def files(self) -> list[str]:
         """Names of all the files of uploads."""
-        return sorted(path.name for path in self.directory.iterdir() if path.name != ".tusd-py")
+        return self.store.files(self.directory)
 
     def sql(self, statement: str, *parameters: object) -> list[Any]:
         """Ask, or change, the catalog behind the application's back."""
@@ -130,10 +132,10 @@ class Tus:
 
 
 @asynccontextmanager
-async def running(directory: Path, **settings: Any) -> AsyncIterator[Tus]:
+async def running(directory: Path, *, store: Store = FILES, **settings: Any) -> AsyncIterator[Tus]:
     """One life of an application with these settings on a directory; gives its client."""
-    app = create_app(Config(upload_dir=directory, **settings))
-    async with app.lifespan(), Tus(app, directory) as tus:
+    app = UploadApp(Config(upload_dir=directory, **settings), store.open)
+    async with app.lifespan(), Tus(app, directory, store=store) as tus:
         yield tus
 
 
@@ -142,12 +144,13 @@ Serve = Callable[..., Awaitable[Tus]]
 
 
 @pytest.fixture
-async def serve(tmp_path: Path) -> AsyncIterator[Serve]:
-    """Start applications that are closed after the test."""
+async def serve(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Serve]:
+    """Start applications that are closed after the test; its parameter is the name of their store."""
+    store = STORES[getattr(request, "param", "file")]
     async with AsyncExitStack() as stack:
 
         async def start(*, upload_dir: Path = tmp_path / "uploads", **settings: Any) -> Tus:
-            return await stack.enter_async_context(running(upload_dir, **settings))
+            return await stack.enter_async_context(running(upload_dir, store=store, **settings))
 
         yield start
 
@@ -171,10 +174,15 @@ def named(headers: Mapping[str, str | None]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items() if value is not None}
 
 
-async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
-    """A chunked body."""
-    for part in parts:
-        yield part
+class pieces:
+    """A chunked body; it may be sent more than once."""
+
+    def __init__(self, *parts: bytes) -> None:
+        self._parts = parts
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for part in self._parts:
+            yield part
 
 
 @dataclass(frozen=True)
