@@ -15,7 +15,7 @@ from tests.contract.backends import sqlite_catalog
 from tests.contract.mutants import is_kept
 from tests.contract.uploads import chunks_of
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
-from tusd_py.errors import UploadError
+from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import GROWING, ChunkState, Growing, Upload, UploadChunk, UploadState
 
 
@@ -70,17 +70,18 @@ class MakesFinalsOfAnything(SqliteCatalog):
 
 
 class LeavesRefusedFinals(SqliteCatalog):
-    async def insert_final(self, final: Upload, chunks: Sequence[UploadChunk], **more: Any) -> Upload:
-        try:
-            return await super().insert_final(final, chunks, **more)
-        except UploadError:
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], **more: Any
+    ) -> Upload | PartialGone | TooLarge:
+        made = await super().insert_final(final, chunks, **more)
+        if not isinstance(made, Upload):
             await self.insert(final, chunks)
-            raise
+        return made
 
 
 class IgnoresTheLimit(SqliteCatalog):
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
-        await super().set_length(upload_id, length, max_size=None)
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
+        return await super().set_length(upload_id, length, max_size=None)
 
 
 class ReversesChunks(SqliteCatalog):

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
 from tusd_py.model.events import Event
+from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 
 
@@ -53,15 +54,12 @@ class Catalog(Protocol):
         max_size: int | None,
         durable: bool = False,
         event: Event | None = None,
-    ) -> Upload:
+    ) -> Upload | PartialGone | TooLarge:
         """Add a final and its chunks; sizes and the final's length come from the partials as they now are.
 
         Returns:
             The final, with its length when all of its partials' lengths are known; ``event`` tells of that.
-
-        Raises:
-            UploadNotFound: A partial is gone; MaxSizeExceeded: the sum is above ``max_size`` bytes.
-                Nothing was added.
+            Or why nothing was added; ``max_size`` is in bytes.
         """
 
     def chunks(
@@ -77,10 +75,12 @@ class Catalog(Protocol):
             offset: So many are passed over first.
         """
 
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
         """Set the length of a deferred upload, and of a final whose last unknown piece it was.
 
-        Raises MaxSizeExceeded when a final that names this partial would become larger than ``max_size``.
+        Returns:
+            TooLarge when a final that names this partial would have more than ``max_size`` bytes: nothing
+            was changed.
         """
 
     async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:

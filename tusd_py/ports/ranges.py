@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
-from tusd_py.model.commits import CommitFailure, SessionFacts
+from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts
 from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
@@ -65,7 +64,7 @@ class RangeCatalog(Protocol):
         Other requests go on in between, so what is received meanwhile may be among them.
         """
 
-    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+    async def unfilled(self, upload_id: str) -> Incomplete | None:
         """Return what keeps an upload from being committed; None when every range was received."""
 
     async def claim(self, wish: Wish) -> Answer:
@@ -73,10 +72,11 @@ class RangeCatalog(Protocol):
 
     async def record(
         self, chunk: UploadChunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
-    ) -> int:
-        """Turn a claim into a received range, of ``chunk.range`` now; return the upload's prefix.
+    ) -> bool:
+        """Turn a claim into a received range, of ``chunk.range`` now.
 
-        Raises UploadNotFound when the claim is gone: the upload was deleted.
+        Returns:
+            Whether the claim was there; if it was not, the upload was deleted.
         """
 
     async def drop_claim(self, chunk: UploadChunk) -> None:
@@ -91,11 +91,8 @@ class RangeCatalog(Protocol):
     async def drop_claims_of(self, worker: str) -> None:
         """Give up all claims of a worker that is dead."""
 
-    async def begin_commit(self, upload_id: str) -> None:
-        """Move an open upload of which all ranges were received to COMMITTING.
-
-        Raises SessionIncomplete, UploadNotOpen, UploadNotFound.
-        """
+    async def begin_commit(self, upload_id: str) -> Begun | Incomplete | NotOpen:
+        """Move an upload to COMMITTING if it may be, as ``model.commits.decide_commit`` decides."""
 
     async def set_sha256(self, upload_id: str, sha256: str) -> None:
         """Record the digest of the whole."""

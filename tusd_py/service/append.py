@@ -155,7 +155,9 @@ class Appender:
         return replace(upload, length=length)
 
     async def _keep_length(self, upload: Upload) -> None:
-        await self.catalog.set_length(upload.id, upload.length or 0, max_size=self.config.max_size)
+        refused = await self.catalog.set_length(upload.id, upload.length or 0, max_size=self.config.max_size)
+        if refused is not None:
+            raise MaxSizeExceeded(max_size=refused.limit)
         await self.store.export(upload)
 
     def _check_room(self, upload: Upload, offset: int, body: Body) -> None:

@@ -256,7 +256,10 @@ class Chunks:
             is_durable = self.config.durability == "patch"
             now, expires_at = self.clock(), self.lifetime.expiry(UploadState.OPEN)
             sha256 = taken.hexdigest()
-            await self.ranges.record(chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable)
+            if not await self.ranges.record(
+                chunk, sha256=sha256, at=now, expires_at=expires_at, durable=is_durable
+            ):
+                raise UploadNotFound
         return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
     async def _compared(self, chunk: UploadChunk, body: Body, expected: ExpectedDigests) -> UploadChunk:

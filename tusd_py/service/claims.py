@@ -1,17 +1,19 @@
-"""What the catalog decided about a range, as the refusal that a client gets."""
+"""What the catalog decided about a range or a commit, as the refusal that a client gets."""
 
 from __future__ import annotations
 
 from tusd_py.errors import UploadError
 from tusd_py.errors.chunks import ChunkInProgress, ChunkNotFound, RangeOverlap, TooManyChunks, UploadNotOpen
+from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import NAMED, Absent, Busy, Full, NotOpen, Overlap
+from tusd_py.model.commits import Incomplete
 from tusd_py.model.upload import UploadState
 from tusd_py.ports.ranges import RangeCatalog
 
 
 async def refusal_of(
-    answer: Busy | Overlap | Full | NotOpen | Absent, ranges: RangeCatalog, upload_id: str
+    answer: Busy | Overlap | Full | NotOpen | Absent | Incomplete, ranges: RangeCatalog, upload_id: str
 ) -> UploadError:
     """Return the refusal; that of an overlap also says what is missing."""
     match answer:
@@ -29,5 +31,7 @@ async def refusal_of(
             return UploadNotOpen("completed")
         case NotOpen(state):
             return UploadNotOpen(str(state))
+        case Incomplete(missing, in_progress):
+            return SessionIncomplete(missing=missing, in_progress=in_progress)
         case Absent():
             return ChunkNotFound()

@@ -24,6 +24,7 @@ from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
+from tusd_py.service.claims import refusal_of
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
@@ -196,9 +197,8 @@ class Commits:
             raise UploadNotOpen("open", "the length of the upload is not known yet")
         if isinstance(upload.layout, Ranged):
             await self.liveness.drop_claims_of_dead(await self.ranges.claimants(upload.id))
-            refusal = await self.ranges.unfilled(upload.id)
-            if refusal is not None:
-                raise refusal
+            if lacking := await self.ranges.unfilled(upload.id):
+                raise await refusal_of(lacking, self.ranges, upload.id)
             return
         # What tus began is complete with its last byte; there is nothing to commit before.
         offset = await self.lookup.offset(upload)

@@ -11,6 +11,7 @@ from tusd_py.errors.requests import InvalidConcat
 from tusd_py.errors.uploads import MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import StopSignal
 from tusd_py.model.events import EventType
+from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import IncomingRequest
@@ -81,16 +82,17 @@ class Concatenation:
         self, final: Upload, partials: Sequence[Upload], request: IncomingRequest | None
     ) -> Upload:
         chunks = _chunks_of(final, partials)
-        try:
-            inserted = await self.catalog.insert_final(
-                final,
-                chunks,
-                max_size=self.config.max_size,
-                durable=self.config.durability != "none",
-                event=self.events.event(EventType.CREATED, final, request),
-            )
-        except UploadNotFound:  # deleted or expired since we looked
-            raise InvalidConcat("Upload-Concat", _UNKNOWN) from None
+        inserted = await self.catalog.insert_final(
+            final,
+            chunks,
+            max_size=self.config.max_size,
+            durable=self.config.durability != "none",
+            event=self.events.event(EventType.CREATED, final, request),
+        )
+        if isinstance(inserted, PartialGone):  # deleted or expired since we looked
+            raise InvalidConcat("Upload-Concat", _UNKNOWN)
+        if isinstance(inserted, TooLarge):
+            raise MaxSizeExceeded(max_size=inserted.limit)
         async with given_up_on_error(self.disposal, inserted):
             await self.finals.export_final(inserted, chunks)
         return inserted

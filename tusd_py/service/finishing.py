@@ -11,6 +11,7 @@ from tusd_py import observe
 from tusd_py.errors import UploadError
 from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.body import StopSignal
+from tusd_py.model.commits import Begun
 from tusd_py.model.events import EventType
 from tusd_py.model.upload import (
     GROWING,
@@ -28,6 +29,7 @@ from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataFileMissing, DataStore
 from tusd_py.service.capabilities import Sync
+from tusd_py.service.claims import refusal_of
 from tusd_py.service.events import Events
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.settings import Config
@@ -79,13 +81,15 @@ class Finishing:
     async def begin_commit(self, upload_id: str) -> None:
         """Let no chunk of an upload change any more; whoever calls it completes the upload or reopens it.
 
-        Raises SessionIncomplete, UploadNotOpen: nothing was changed.
+        Raises SessionIncomplete, UploadNotOpen, UploadNotFound: nothing was changed.
         """
         try:
-            await self.ranges.begin_commit(upload_id)
+            answer = await self.ranges.begin_commit(upload_id)
         except asyncio.CancelledError:  # that may have come too late
             await self.ranges.reopen(upload_id)
             raise
+        if not isinstance(answer, Begun):
+            raise await refusal_of(answer, self.ranges, upload_id)
 
     async def _finish(
         self, upload: Upload, request: IncomingRequest | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from tusd_py.errors.uploads import CommittedIsImmutable, OutOfOrder, UploadLocked
+from tusd_py.errors.uploads import CommittedIsImmutable, OutOfOrder, UploadLocked, UploadNotFound
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
 from tusd_py.model.claims import Busy, Granted, Repeat, Wish
 from tusd_py.model.ranges import ByteRange
@@ -109,11 +109,13 @@ class RangedAppend:
                 await self.sync(upload.id)
             is_durable = self.config.durability == "patch"
             stored = replace(chunk, size=received.count)
-            await self.ranges.record(
+            is_there = await self.ranges.record(
                 stored,
                 sha256=taken.hexdigest(),
                 at=self.clock(),
                 expires_at=self.lifetime.expiry(UploadState.OPEN),
                 durable=is_durable,
             )
+            if not is_there:
+                raise UploadNotFound
         return received

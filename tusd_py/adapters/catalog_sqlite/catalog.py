@@ -28,10 +28,9 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 )
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
-from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.events import Event, UploadSnapshot
+from tusd_py.model.finals import PartialGone, TooLarge, final_length
 from tusd_py.model.upload import (
-    MAX_LENGTH,
     ChunkState,
     Joined,
     Ranged,
@@ -65,10 +64,11 @@ _FILLED: Final = """
     SELECT upload_id, sum(size) FROM upload_chunks WHERE upload_id IN ({ids})
     GROUP BY upload_id HAVING count(*) = count(size)
 """
-#: Chunks of a final whose partial is not there any more, or is expired.
-_COUNT_MISSING: Final = """
-    SELECT count(*) FROM upload_chunks LEFT JOIN uploads ON uploads.id = source_id
-    WHERE upload_id = ? AND (uploads.id IS NULL OR uploads.state = 'expired')
+_LENGTH: Final = f"SELECT length FROM uploads WHERE id = ? AND {before(UploadEvent.EXPIRE)}"  # noqa: S608
+#: The lengths of a final's pieces, once one of its partials has a given one.
+_PIECES: Final = """
+    SELECT coalesce(size, iif(source_id = ?, ?, length)) FROM upload_chunks
+    LEFT JOIN uploads ON uploads.id = source_id WHERE upload_id = ?
 """
 _FILL_SIZES: Final = """
     UPDATE upload_chunks SET size = length, state = 'received'
@@ -146,17 +146,19 @@ class SqliteCatalog(Catalog):
         max_size: int | None,
         durable: bool = False,
         event: Event | None = None,
-    ) -> Upload:
-        def job(connection: sqlite3.Connection) -> Upload:
-            added = _insert(connection, final, chunks)
-            ((missing,),) = connection.execute(_COUNT_MISSING, (final.id,))
-            if missing:
-                raise UploadNotFound
-            connection.execute(_FILL_SIZES, (final.id,))
-            length = _set_final_length(connection, final.id, max_size)
+    ) -> Upload | PartialGone | TooLarge:
+        def job(connection: sqlite3.Connection) -> Upload | PartialGone | TooLarge:
+            partials = [connection.execute(_LENGTH, (chunk.source_id,)).fetchone() for chunk in chunks]
+            if None in partials:
+                return PartialGone()
+            length = final_length([length for (length,) in partials], max_size)
+            if isinstance(length, TooLarge):
+                return length
             made = replace(final, length=length)
-            if added and event is not None:
-                add_event(connection, replace(event, upload=UploadSnapshot.of(made)))
+            if _insert(connection, made, chunks):
+                connection.execute(_FILL_SIZES, (final.id,))
+                if event is not None:
+                    add_event(connection, replace(event, upload=UploadSnapshot.of(made)))
             return made
 
         return await self._writer.run_long(job, durable=durable)
@@ -167,13 +169,19 @@ class SqliteCatalog(Catalog):
         read = joined_chunks if isinstance(upload.layout, Joined) else ranged_chunks
         return read(self.rows, upload.id, state=state, limit=limit, offset=offset)
 
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> None:
-        def job(connection: sqlite3.Connection) -> None:
-            connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, upload_id))
+    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
+        def job(connection: sqlite3.Connection) -> TooLarge | None:
+            lengths: list[tuple[int | None, str]] = [(length, upload_id)]
             for final_id in _waiting_finals(connection, upload_id):
-                _set_final_length(connection, final_id, max_size)
+                rows = connection.execute(_PIECES, (upload_id, length, final_id))
+                total = final_length([piece for (piece,) in rows], max_size)
+                if isinstance(total, TooLarge):
+                    return total
+                lengths.append((total, final_id))
+            connection.executemany("UPDATE uploads SET length = ? WHERE id = ?", lengths)
+            return None
 
-        await self._writer.run(job)
+        return await self._writer.run(job)
 
     async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
         await self._writer.put(_SET_UNVERIFIED, (offset, upload_id), durable=durable)
@@ -284,22 +292,6 @@ def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[Upl
     if added and isinstance(upload.layout, Ranged):
         connection.execute("INSERT OR REPLACE INTO sessions (upload_id) VALUES (?)", (upload.id,))
     return bool(added)
-
-
-def _set_final_length(connection: sqlite3.Connection, final_id: str, max_size: int | None) -> int | None:
-    """Set a final's length from its partials' lengths; None while one of them is not known."""
-    rows = connection.execute(
-        "SELECT coalesce(size, length) FROM upload_chunks LEFT JOIN uploads ON uploads.id = source_id"
-        " WHERE upload_id = ?",
-        (final_id,),
-    )
-    sizes = [row[0] for row in rows]
-    length = None if None in sizes else sum(sizes)
-    largest = MAX_LENGTH if max_size is None else max_size
-    if length is not None and length > largest:
-        raise MaxSizeExceeded(max_size=largest)
-    connection.execute("UPDATE uploads SET length = ? WHERE id = ?", (length, final_id))
-    return length
 
 
 def _filled_finals(connection: sqlite3.Connection, final_ids: list[str]) -> list[str]:

@@ -10,8 +10,6 @@ import sqlite3
 from typing import Final
 
 from tusd_py.adapters.catalog_sqlite.rows import CHUNK_COLUMNS, chunk_row, marks, ranged_chunk_of
-from tusd_py.errors.chunks import UploadNotOpen
-from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import (
     NAMED,
     Absent,
@@ -101,15 +99,6 @@ def _places(upload_id: str, wanted: ByteRange) -> dict[str, str | int]:
     return {"upload": upload_id, "start": wanted.start, "stop": wanted.stop}
 
 
-def check_open(connection: sqlite3.Connection, upload_id: str) -> None:
-    """Raise UploadNotOpen or UploadNotFound, unless the ranges of the upload may change."""
-    for (state,) in connection.execute("SELECT state FROM uploads WHERE id = ?", (upload_id,)):
-        if state != "open":
-            raise UploadNotOpen("completed" if state == "complete" else state)
-        return
-    raise UploadNotFound
-
-
 def make_missing(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
     """Forget a received range; fine when it is gone."""
     gone = connection.execute(
@@ -137,7 +126,7 @@ def add_chunks(connection: sqlite3.Connection, upload_id: str, count: int) -> No
     )
 
 
-def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
+def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> None:
     """Move the prefix over what follows it without a gap; each range is passed once in an upload's life."""
     ((before,),) = connection.execute("SELECT prefix FROM uploads WHERE id = ?", (upload_id,))
     prefix = before
@@ -152,7 +141,6 @@ def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> int:
         prefix += size
     if prefix != before:
         connection.execute("UPDATE uploads SET prefix = ? WHERE id = ?", (prefix, upload_id))
-    return int(prefix)
 
 
 def _chunk_at(connection: sqlite3.Connection, upload_id: str, offset: int) -> UploadChunk | None:

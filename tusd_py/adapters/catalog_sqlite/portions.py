@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.claims import SELECT
 from tusd_py.adapters.catalog_sqlite.rows import CHUNK_COLUMNS, chunk_of, ranged_chunk_of
-from tusd_py.errors.commits import SessionIncomplete
 from tusd_py.model.claims import NAMED
+from tusd_py.model.commits import Incomplete
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, UploadChunk
 
@@ -96,7 +96,7 @@ async def _extent(rows: Rows, upload_id: str) -> tuple[int, int]:
     return 0, 0
 
 
-async def unfilled(rows: Rows, upload_id: str) -> SessionIncomplete | None:
+async def unfilled(rows: Rows, upload_id: str) -> Incomplete | None:
     """Return what keeps an upload from being committed; see RangeCatalog.unfilled."""
     prefix, length = await _extent(rows, upload_id)
     if prefix == length:
@@ -107,4 +107,4 @@ async def unfilled(rows: Rows, upload_id: str) -> SessionIncomplete | None:
         NAMED,
     )
     in_progress = [ByteRange(offset, offset + size) for offset, size in claims]
-    return SessionIncomplete(missing=await missing(rows, upload_id, limit=NAMED), in_progress=in_progress)
+    return Incomplete(await missing(rows, upload_id, limit=NAMED), in_progress)

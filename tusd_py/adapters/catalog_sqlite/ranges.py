@@ -15,7 +15,6 @@ from tusd_py.adapters.catalog_sqlite.claims import (
     SELECT,
     add_chunks,
     add_received,
-    check_open,
     claim,
     delete,
     grow_prefix,
@@ -34,16 +33,16 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_of,
     upload_row,
 )
-from tusd_py.errors.commits import SessionIncomplete
-from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
-from tusd_py.model.commits import CommitFailure, SessionFacts
+from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts, decide_commit
 from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange
-from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent
+from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent, UploadState
 from tusd_py.ports.ranges import Filter, RangeCatalog
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
+_EXTENT: Final = "SELECT state, prefix, length FROM uploads WHERE id = ?"
+_BEGIN: Final = f"UPDATE uploads SET {after(UploadEvent.COMMIT)} WHERE id = ?"  # noqa: S608
 
 
 class SqliteRanges(RangeCatalog):
@@ -120,7 +119,7 @@ class SqliteRanges(RangeCatalog):
     async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
         return await portions.missing(self._rows, upload_id, limit=limit)
 
-    async def unfilled(self, upload_id: str) -> SessionIncomplete | None:
+    async def unfilled(self, upload_id: str) -> Incomplete | None:
         return await portions.unfilled(self._rows, upload_id)
 
     async def claim(self, wish: Wish) -> Answer:
@@ -128,8 +127,8 @@ class SqliteRanges(RangeCatalog):
 
     async def record(
         self, chunk: UploadChunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
-    ) -> int:
-        def job(connection: sqlite3.Connection) -> int:
+    ) -> bool:
+        def job(connection: sqlite3.Connection) -> bool:
             done = connection.execute(
                 "UPDATE upload_chunks"
                 " SET state = 'received', size = ?, sha256 = ?, worker = NULL, completed_at = ?"
@@ -137,7 +136,7 @@ class SqliteRanges(RangeCatalog):
                 (chunk.size, sha256, at, chunk.upload_id, chunk.offset, chunk.id),
             )
             if not done.rowcount:
-                raise UploadNotFound
+                return False
             add_received(connection, chunk.upload_id, chunk.size)
             connection.execute(
                 "UPDATE sessions SET updated_at = ? WHERE upload_id = ?", (at, chunk.upload_id)
@@ -146,7 +145,8 @@ class SqliteRanges(RangeCatalog):
                 "UPDATE uploads SET expires_at = max(expires_at, ifnull(?, expires_at)) WHERE id = ?",
                 (expires_at, chunk.upload_id),
             )
-            return grow_prefix(connection, chunk.upload_id)
+            grow_prefix(connection, chunk.upload_id)
+            return True
 
         return await self._writer.run(job, durable=durable)
 
@@ -183,20 +183,20 @@ class SqliteRanges(RangeCatalog):
 
         await self._writer.run(job)
 
-    async def begin_commit(self, upload_id: str) -> None:
-        def job(connection: sqlite3.Connection) -> bool:
-            check_open(connection, upload_id)
-            begun = connection.execute(
-                f"UPDATE uploads SET {after(UploadEvent.COMMIT)}"  # noqa: S608
-                f" WHERE id = ? AND prefix = length AND {before(UploadEvent.COMMIT)}",
-                (upload_id,),
+    async def begin_commit(self, upload_id: str) -> Begun | Incomplete | NotOpen:
+        def job(connection: sqlite3.Connection) -> Begun | Incomplete | NotOpen:
+            row = connection.execute(_EXTENT, (upload_id,)).fetchone()
+            state, prefix, length = row or (None, None, None)
+            answer = decide_commit(
+                state=None if state is None else UploadState(state), prefix=prefix, length=length
             )
-            if begun.rowcount:
+            if isinstance(answer, Begun):
+                connection.execute(_BEGIN, (upload_id,))
                 connection.execute("UPDATE sessions SET last_error = NULL WHERE upload_id = ?", (upload_id,))
-            return bool(begun.rowcount)
+            return answer
 
-        if not await self._writer.run(job):
-            raise await self.unfilled(upload_id) or SessionIncomplete(missing=(), in_progress=())
+        answer = await self._writer.run(job)
+        return await self.unfilled(upload_id) or answer if isinstance(answer, Incomplete) else answer
 
     async def set_sha256(self, upload_id: str, sha256: str) -> None:
         sql = (
