@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from tusd_py.http1.asgi import Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
+
 from tusd_py.http1.exchange import Exchange
 from tusd_py.http1.run import CannotListen, ServerSettings, StartupFailed, serve
 from tusd_py.model.body import Ended, Hash, StopSignal

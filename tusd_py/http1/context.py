@@ -7,16 +7,14 @@ import os
 from .pool import Pool
 from .refusal import header_lines
 from .settings import ServerSettings
-from .timeouts import Sweep
 
 
 class Context:
-    """Settings, threads, the coarse timer and the headers of every answer."""
+    """Settings, threads and the headers of every answer."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.pool = Pool(max(16, 4 * (os.cpu_count() or 1)))
-        self.sweep = Sweep(settings.network_timeout_s)
         self.stopping = False  # no connection is kept any more
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lines = b""

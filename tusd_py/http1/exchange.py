@@ -20,14 +20,16 @@ import logging
 from collections.abc import Callable, Sequence
 from time import monotonic
 
+from starlette.types import ASGIApp, Message, Scope
+
 from tusd_py.model.body import Ended, Piece, StopSignal
 
-from .asgi import ASGIApp, Headers, Message, Scope
 from .body_buffer import BodyBuffer
 from .fast_body import DirectBody
 from .framing import Announced, Chunked
 from .head import Head
 from .pool import Pool
+from .refusal import Headers
 from .response import Response, plain
 from .wire import ClientGone, Wire
 

@@ -18,7 +18,7 @@ from enum import Enum, auto
 from time import monotonic
 
 from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended, Hash, StopSignal
-from tusd_py.transfer.writing import write_at
+from tusd_py.transfer.pump import write_at
 
 from .body_buffer import BodyBuffer
 from .movers import Mover, mover_for
@@ -117,7 +117,9 @@ class DirectBody:
         """
         while self._head:
             piece = self._head.pop(0)
-            write_at(turn.fd, memoryview(piece), turn.offset, turn.hashes)
+            write_at(turn.fd, memoryview(piece), turn.offset)
+            for taken in turn.hashes:
+                taken.update(memoryview(piece))
             turn.offset += len(piece)
             turn.wanted -= len(piece)
         mover = mover_for(turn.hashes, turn.hashers)

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 
-from .asgi import Headers
 from .head import parse_trailers
-from .refusal import Refused
+from .refusal import Headers, Refused
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\x00\r\n]*)?")
 _LONGEST_SIZE_LINE = 4096  # bytes, extensions included

@@ -12,8 +12,7 @@ from urllib.parse import unquote
 
 import httptools
 
-from .asgi import Headers
-from .refusal import Refused
+from .refusal import Headers, Refused
 
 _DIGITS = frozenset(b"0123456789")
 _MATTERS = frozenset((b"host", b"content-length", b"transfer-encoding", b"connection", b"expect"))

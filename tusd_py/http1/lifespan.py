@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any
 
-from .asgi import ASGIApp, Message
+from starlette.types import ASGIApp, Message
 
 _logger = logging.getLogger("tusd_py.server")
 

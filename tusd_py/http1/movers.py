@@ -9,7 +9,7 @@ from concurrent.futures import Executor, Future
 from typing import Final, Protocol
 
 from tusd_py.model.body import Hash
-from tusd_py.transfer.writing import write_at
+from tusd_py.transfer.pump import write_at
 
 from . import splice
 
@@ -55,29 +55,8 @@ class Copied:
     """Through a buffer, hashed on the way."""
 
     def __init__(self, hashes: Sequence[Hash]) -> None:
-        self._buffer = _buffers()[0]
-        self._hashes = hashes
-
-    def receive(self, sock: socket.socket, wanted: int) -> int:
-        """See Mover."""
-        return sock.recv_into(self._buffer, min(_BUFFER, wanted))
-
-    def write(self, fd: int, count: int, offset: int) -> None:
-        """See Mover."""
-        write_at(fd, self._buffer[:count], offset, self._hashes)
-
-    def finish(self) -> None:
-        """See Mover."""
-
-
-class Overlapped:
-    """Through two buffers: another thread hashes one while the other is filled and written."""
-
-    def __init__(self, hashes: Sequence[Hash], executor: Executor) -> None:
         self._buffer, self._other = _buffers()
         self._hashes = hashes
-        self._executor = executor
-        self._hashing: Future[None] | None = None  # never more than one: hashes take blocks in their order
 
     def receive(self, sock: socket.socket, wanted: int) -> int:
         """See Mover."""
@@ -86,7 +65,29 @@ class Overlapped:
     def write(self, fd: int, count: int, offset: int) -> None:
         """See Mover."""
         block = self._buffer[:count]
-        write_at(fd, block, offset, ())
+        write_at(fd, block, offset)
+        self._hash(block)
+
+    def _hash(self, block: memoryview) -> None:
+        for taken in self._hashes:
+            taken.update(block)
+
+    def finish(self) -> None:
+        """See Mover."""
+
+
+class Overlapped(Copied):
+    """Through two buffers: another thread hashes one while the other is filled and written."""
+
+    def __init__(self, hashes: Sequence[Hash], executor: Executor) -> None:
+        super().__init__(hashes)
+        self._executor = executor
+        self._hashing: Future[None] | None = None  # never more than one: hashes take blocks in their order
+
+    def write(self, fd: int, count: int, offset: int) -> None:
+        """See Mover."""
+        block = self._buffer[:count]
+        write_at(fd, block, offset)
         self.finish()
         if count < _WORTH_A_THREAD:
             self._hash(block)
@@ -94,10 +95,6 @@ class Overlapped:
             self._hashing = self._executor.submit(self._hash, block)
             # Only now: the buffer that is being hashed is not the one to receive into, however often.
             self._buffer, self._other = self._other, self._buffer
-
-    def _hash(self, block: memoryview) -> None:
-        for taken in self._hashes:
-            taken.update(block)
 
     def finish(self) -> None:
         """See Mover."""

@@ -13,16 +13,15 @@ from time import monotonic
 from typing import Any, cast
 
 import uvicorn
+from starlette.types import Scope
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from . import access
-from .asgi import Scope
 from .context import Context
 from .exchange import Exchange
 from .head import Head, parse
 from .refusal import Refused, answer
-from .timeouts import SendingWatch
 from .wire import Wire
 
 _LINGER_S = 2.0
@@ -60,7 +59,6 @@ class UploadProtocol(asyncio.Protocol):
         self._eof = False  # the client sends nothing more
         self._lingered = 0  # bytes
         self._exchange: Exchange | None = None
-        self._progress = SendingWatch()
 
     # asyncio's side
 
@@ -70,12 +68,10 @@ class UploadProtocol(asyncio.Protocol):
         self._wire = Wire(transport, self._loop)
         self._client = get_remote_addr(transport)
         self._server = get_local_addr(transport)
-        self._context.sweep.add(self, self._loop)
         self._server_state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know."""
-        self._context.sweep.remove(self)
         self._server_state.connections.discard(self)
         self._wire.on_lost()
         if self._exchange is not None:
@@ -254,7 +250,7 @@ class UploadProtocol(asyncio.Protocol):
             self._exchange.on_tick(now, limit)
         elif self._phase is not _Phase.LINGER and now - self._since > limit:
             self._wire.transport.close()
-        if self._progress.stuck_for(*self._wire.progress(), now) > 2 * limit:
+        if self._wire.stuck_for(now) > 2 * limit:
             self._wire.transport.abort()
 
 

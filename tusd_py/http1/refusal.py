@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from http import HTTPStatus
 
+Headers = list[tuple[bytes, bytes]]
+
 
 class Refused(Exception):
     """The request is not fit for the application; the connection cannot be used any further."""

@@ -6,9 +6,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from starlette.types import Message
+
 from . import sendfile
-from .asgi import Headers, Message
-from .refusal import STATUS_LINES, header_lines
+from .refusal import STATUS_LINES, Headers, header_lines
 from .wire import Wire
 
 _OURS = frozenset((b"connection", b"content-length", b"transfer-encoding"))

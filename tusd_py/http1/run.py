@@ -7,8 +7,9 @@ import signal
 import threading
 from collections.abc import Callable
 
+from starlette.types import ASGIApp
+
 from . import listening, workers
-from .asgi import ASGIApp
 from .lifespan import StartupFailed
 from .listening import CannotListen
 from .settings import ServerSettings

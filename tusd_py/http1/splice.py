@@ -9,7 +9,7 @@ import socket
 import threading
 from typing import Final
 
-from tusd_py.transfer.writing import write_at
+from tusd_py.transfer.pump import write_at
 
 #: Bytes that the pipe holds. With the usual 64 KiB it would be slower than copying.
 _PIPE: Final = 1024 * 1024
@@ -89,5 +89,5 @@ def _move(pipe: int, fd: int, count: int, offset: int) -> int:
         if error.errno != errno.EINVAL:
             raise
     data = os.read(pipe, count)  # a file system without splice
-    write_at(fd, memoryview(data), offset, ())
+    write_at(fd, memoryview(data), offset)
     return len(data)

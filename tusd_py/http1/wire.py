@@ -14,7 +14,7 @@ class ClientGone(OSError):
 class Wire:
     """What the exchange, the inbox and the response share of a connection."""
 
-    __slots__ = ("_drained", "_moved", "_reading", "_written", "loop", "lost", "tls", "transport")
+    __slots__ = ("_drained", "_given", "_reading", "_taken", "_taken_at", "loop", "lost", "tls", "transport")
 
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self.transport = transport
@@ -23,8 +23,9 @@ class Wire:
         self.lost = False
         self._reading = True
         self._drained: asyncio.Future[None] | None = None  # pending while the transport's buffer is full
-        self._written = 0
-        self._moved = 0  # bytes sent past the transport
+        self._given = 0  # bytes, to the transport or past it
+        self._taken = -1  # bytes that the socket had taken when we last looked ...
+        self._taken_at = 0.0  # ... and since when
 
     def pause_reading(self) -> None:
         """Stop taking bytes off the socket; harmless when already paused."""
@@ -45,7 +46,7 @@ class Wire:
 
     def write(self, data: bytes) -> None:
         """Queue ``data``; await ``drain`` after it wherever the amount is not small."""
-        self._written += len(data)
+        self._given += len(data)
         self.transport.write(data)
 
     async def drain(self) -> None:
@@ -72,13 +73,19 @@ class Wire:
             self.transport.set_write_buffer_limits()
 
     def count_sent(self, count: int) -> None:
-        """Count bytes sent past the transport, for ``progress``."""
-        self._moved += count
+        """Count bytes sent past the transport, for ``stuck_for``."""
+        self._given += count
 
-    def progress(self) -> tuple[int, bool]:
-        """Return bytes the socket has taken so far, and whether any are still waiting for it."""
+    def stuck_for(self, now: float) -> float:
+        """Return for how many seconds the client has taken nothing of what waits for it.
+
+        It is asked now and then. A slow but steady client is never stuck.
+        """
         waiting = 0 if self.lost else self.transport.get_write_buffer_size()
-        return self._written + self._moved - waiting, waiting > 0 or self._drained is not None
+        taken = self._given - waiting
+        if taken != self._taken or not (waiting or self.full):
+            self._taken, self._taken_at = taken, now
+        return now - self._taken_at
 
     def on_full(self) -> None:
         """Take asyncio's ``pause_writing``."""

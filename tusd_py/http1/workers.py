@@ -18,7 +18,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import NoReturn
 
-from .asgi import ASGIApp
+from starlette.types import ASGIApp
+
 from .lifespan import StartupFailed
 from .listening import announce, close, for_workers
 from .settings import ServerSettings

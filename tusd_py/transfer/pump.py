@@ -9,12 +9,12 @@ they are only counted here.
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
 from tusd_py.model.body import Body, Calls, DirectSource, Ended, Hash, Piece, Received, StopSignal
-from tusd_py.transfer.writing import write_at
 
 #: What waits to be written while a write is under way; beyond it the client is made to wait.
 _BACKLOG: Final = 4 << 20
@@ -44,7 +44,18 @@ class FileSink:
 
     def write(self, data: memoryview, offset: int) -> None:
         """See Sink."""
-        write_at(self.fd, data, offset, ())
+        write_at(self.fd, data, offset)
+
+
+def write_at(fd: int, data: memoryview, offset: int) -> None:
+    """Write all of ``data`` at ``offset`` of the file ``fd``, however short the single writes are.
+
+    Raises:
+        OSError: The medium failed; what fitted before it is in the file.
+    """
+    done = os.pwrite(fd, data, offset)
+    while done < len(data):
+        done += os.pwrite(fd, data[done:], offset + done)
 
 
 class NullSink:
