@@ -1,5 +1,6 @@
 """What docs/operations.md says of moving the directory, of backups and of a lost catalog holds."""
 
+import re
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,6 +14,17 @@ from tests.support.tus import MIB, Tus, id_of, payload
 
 CATALOG = ".tusd-py/catalog.sqlite3"
 DATA = payload(MIB, seed=1)
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_events_to_watch_are_those_that_are_logged() -> None:
+    table = (ROOT / "docs/operations.md").read_text().partition("## What to watch")[2]
+    code = "".join(path.read_text() for path in (ROOT / "tusd_py").rglob("*.py"))
+    events = re.findall(r"`([A-Z][a-z]+[A-Z]\w+)`", table)
+    assert len(events) >= 8
+    assert [event for event in events if f'"{event}"' not in code] == []
 
 
 def assert_goes_on(server: Server, half: str, whole: str) -> None:
