@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-import os
-import re
-import shutil
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support.server import Server
 from tests.support.tus import sha256
-
-_LISTENING = re.compile(r"You can now upload files to: (http://[^/\s]+)")
 
 
 def content_range(first: int, data: bytes | int, total: int | str = "*") -> dict[str, str]:
@@ -28,83 +17,26 @@ def content_range(first: int, data: bytes | int, total: int | str = "*") -> dict
     return {"Content-Range": f"bytes {first}-{first + size - 1}/{total}"}
 
 
-class Service:
-    """One server process on one directory; may be killed and started again on the same port."""
+class Service(Server):
+    """A server, and its clients of the chunk API; they are closed with it."""
 
-    def __init__(self, directory: Path, *flags: str, preexec: Any = None) -> None:
-        self.directory = directory
-        self.flags = flags
-        self.module = ["tusd_py"]  # and its first words: what is started
-        self.url = ""
-        self._port = 0
-        self._preexec = preexec
-        self._log = directory.with_name(directory.name + ".log")
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self._clients: list[Api] = []
 
     def api(self, prefix: str = "") -> Api:
-        """Return a client; it is closed with the server."""
-        self._clients.append(Api(self.url, prefix))
+        """Return a client."""
+        self._clients.append(Api(self.origin, prefix))
         return self._clients[-1]
 
     def close(self) -> None:
-        """End it, its clients, and what it stored."""
+        """End it and its clients."""
         for client in self._clients:
             client.http.close()
-        self.kill()
-        print(self.output()[-4000:])
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def start(self) -> Service:
-        before = len(self.output())
-        argv = [sys.executable, "-m", *self.module, "-host", "127.0.0.1", "-port", str(self._port)]
-        with self._log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*argv, "-upload-dir", str(self.directory), *self.flags],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=self._preexec,  # noqa: PLW1509 - no threads use it
-            )
-        deadline = time.monotonic() + 30
-        while (found := _LISTENING.search(self.output(), before)) is None:
-            assert self.process.poll() is None, self.output()
-            assert time.monotonic() < deadline, self.output()
-            time.sleep(0.02)
-        self.url = found[1]
-        self._port = int(self.url.rpartition(":")[2])
-        return self
-
-    @property
-    def pid(self) -> int:
-        assert self.process is not None
-        return self.process.pid
-
-    def output(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
-
-    def kill(self) -> None:
-        """End it and its workers as a power cut would."""
-        assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(20)
-
-    def rows(self, sql: str, *parameters: object) -> list[Any]:
-        """Ask the catalog."""
-        connection = sqlite3.connect(self.directory / ".tusd-py/catalog.sqlite3", timeout=10)
-        try:
-            return connection.execute(sql, parameters).fetchall()
-        finally:
-            connection.close()
-
-    def files(self) -> set[str]:
-        """Data files and exports, without the state folder."""
-        return {path.name for path in self.directory.iterdir() if path.name != ".tusd-py"}
+        super().close()
 
     def artifact_files(self) -> set[str]:
-        return {path.name for path in (self.directory / ".tusd-py/artifacts").iterdir()}
+        return {path.name for path in (self.upload_dir / ".tusd-py/artifacts").iterdir()}
 
 
 class Api:

@@ -20,13 +20,13 @@ def test_t10_commit_and_artifact_copy_nothing(server: Service, api: Api) -> None
     """R12, R18: hardly a byte is written, and the artifact is the session's own file under another name."""
     data = payload(32 << 20, 1)
     upload = api.filled(data)
-    inode = (server.directory / upload["id"]).stat().st_ino
+    inode = (server.upload_dir / upload["id"]).stat().st_ino
     before = written_bytes(server)
     assert api.commit(upload, sha256(data)).status_code == 200
     reply = api.http.post("/artifacts/", json={"upload": upload["href"]})
     assert reply.status_code == 201
     assert written_bytes(server) - before < 256 << 10
-    artifact = server.directory / ".tusd-py/artifacts" / sha256(data)
+    artifact = server.upload_dir / ".tusd-py/artifacts" / sha256(data)
     assert artifact.stat().st_ino == inode
     assert api.http.get(reply.json()["href"] + "content").content == data
     assert upload["id"] not in server.files()
@@ -41,14 +41,14 @@ def test_e18_an_artifact_before_the_commit(server: Service, api: Api) -> None:
     problem(reply, "digest-mismatch", 400)
     reply = api.http.post("/artifacts/", json={"upload": upload["id"], "sha256": sha256(data)})
     assert reply.status_code == 201
-    assert server.rows("SELECT * FROM uploads WHERE id = ?", upload["id"]) == []
+    assert server.sql("SELECT * FROM uploads WHERE id = ?", upload["id"]) == []
 
 
 def test_e19_an_artifact_of_known_content(server: Service, api: Api) -> None:
     data = payload(1000, 3)
     first, second = api.committed(data), api.committed(data)
     made = api.http.post("/artifacts/", json={"upload": first["href"]})
-    again = api.http.post("/artifacts/", json={"upload": f"{server.url}{second['href']}"})
+    again = api.http.post("/artifacts/", json={"upload": f"{server.origin}{second['href']}"})
     assert (made.status_code, again.status_code) == (201, 200)
     assert made.json() == again.json()
     assert {first["id"], second["id"]} & server.files() == set()
@@ -95,11 +95,11 @@ def test_a_file_in_one_request(server: Service, api: Api) -> None:
     assert reply.status_code == 201, reply.text
     assert reply.json()["size"] == len(data)
     assert api.http.get(reply.json()["href"] + "content/").content == data
-    before = server.files(), server.artifact_files(), server.rows("SELECT count(*) FROM uploads")
+    before = server.files(), server.artifact_files(), server.sql("SELECT count(*) FROM uploads")
     other = payload(1000, 7)
     reply = api.http.post("/artifacts", files={"file": ("a", other), "sha256": (None, sha256(b"x"))})
     problem(reply, "digest-mismatch", 400)
-    assert (server.files(), server.artifact_files(), server.rows("SELECT count(*) FROM uploads")) == before
+    assert (server.files(), server.artifact_files(), server.sql("SELECT count(*) FROM uploads")) == before
     upload = api.create(5)
     for files in (
         [("file", ("a", other)), ("upload", (None, upload["id"]))],

@@ -97,7 +97,7 @@ def test_metadata_that_is_no_text_is_not_altered(api: Api) -> None:
 def test_a_form_without_end_is_broken_off(server: Service, api: Api, endless: bytes, path: str) -> None:
     """A client that goes on for as long as it is let gets its answer, and its claim is gone."""
     upload = api.create(1000)
-    where = urlsplit(server.url)
+    where = urlsplit(server.origin)
     method, target = ("PUT", upload["href"]) if path == "chunk" else ("POST", path)
     with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
         connection.settimeout(20)
@@ -145,7 +145,7 @@ def test_the_fields_of_a_chunk_are_small(server: Service, api: Api) -> None:
         headers = {"Content-Type": FORM, **content_range(0, large)}
         reply: httpx.Response = api.http.put(upload["href"], content=content + b"--b--\r\n", headers=headers)
         problem(reply, "body-too-large", 413)
-        assert server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
+        assert server.sql("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
     assert api.put_form(upload, 0, large, sha256=sha256(large)).status_code == 200
 
 

@@ -103,7 +103,7 @@ def test_tus_deletes_a_session(server: Service, api: Api) -> None:
     assert api.http.delete(upload["tus_url"], headers=TUS).status_code == 204
     assert upload["id"] not in server.files()
     for table in ("upload_chunks", "sessions"):
-        assert server.rows(f"SELECT * FROM {table} WHERE upload_id = ?", upload["id"]) == []  # noqa: S608
+        assert server.sql(f"SELECT * FROM {table} WHERE upload_id = ?", upload["id"]) == []  # noqa: S608
 
 
 def test_chunks_for_an_upload_that_tus_began(server: Service, api: Api) -> None:
@@ -127,7 +127,7 @@ def test_chunks_for_an_upload_that_tus_began(server: Service, api: Api) -> None:
     reply = api.http.put(where, content=DATA[2500:], headers=content_range(2500, 500))
     assert reply.json()["state"] == "completed"
     assert api.http.get(f"/files/{upload_id}").content == DATA
-    assert (server.directory / upload_id).read_bytes() == DATA
+    assert (server.upload_dir / upload_id).read_bytes() == DATA
 
 
 def test_chunks_need_a_known_length(api: Api) -> None:
@@ -149,9 +149,9 @@ def test_a_tus_upload_can_be_verified_and_become_an_artifact(server: Service, ap
     problem(reply, "digest-mismatch", 400)
     reply = api.http.post(f"/uploads/{upload_id}/commit", json={"sha256": sha256(DATA)})
     assert (reply.status_code, reply.json()["sha256"]) == (200, sha256(DATA))
-    inode = (server.directory / upload_id).stat().st_ino
+    inode = (server.upload_dir / upload_id).stat().st_ino
     assert api.http.post("/artifacts/", json={"upload": f"/files/{upload_id}"}).status_code == 201
-    assert (server.directory / ".tusd-py/artifacts" / sha256(DATA)).stat().st_ino == inode
+    assert (server.upload_dir / ".tusd-py/artifacts" / sha256(DATA)).stat().st_ino == inode
     assert {upload_id, f"{upload_id}.info"} & server.files() == set()
 
 
@@ -218,7 +218,7 @@ def test_t11_tus_js_in_parallel_then_the_chunk_api(
     """The final's chunks are the partials that the browser sent."""
     server = serve()
     api = server.api()
-    outcome = tus_js(source, "parallel", f"{server.url}/files/", parallelUploads=3)
+    outcome = tus_js(source, "parallel", f"{server.origin}/files/", parallelUploads=3)
     final = native(api, outcome["url"].rpartition("/")[2])
     assert (final["kind"], len(final["chunks"])) == ("final", 3)
     assert all(native(api, chunk["upload"].split("/")[2])["kind"] == "partial" for chunk in final["chunks"])
@@ -239,7 +239,7 @@ def test_t12_httpie_begins_and_tus_js_goes_on(
         place = f"Content-Range:bytes {start}-{start + (1 << 20) - 1}/{len(data)}"
         command = [sys.executable, "-m", "httpie", "--ignore-stdin", "--check-status", "--form"]
         subprocess.run(
-            [*command, "PUT", server.url + upload["href"], f"file@{first}", place],
+            [*command, "PUT", server.origin + upload["href"], f"file@{first}", place],
             check=True,
             capture_output=True,
             timeout=60,
@@ -247,15 +247,15 @@ def test_t12_httpie_begins_and_tus_js_goes_on(
 
     upload = api.create(len(data))
     httpie(upload, 0)
-    where = server.url + upload["tus_url"]
-    outcome = tus_js(source, "plain", f"{server.url}/files/", uploadUrl=where, chunkSize=1 << 20)
+    where = server.origin + upload["tus_url"]
+    outcome = tus_js(source, "plain", f"{server.origin}/files/", uploadUrl=where, chunkSize=1 << 20)
     assert [request[:2] for request in outcome["requests"]] == [["HEAD", 200], ["PATCH", 204], ["PATCH", 204]]
     assert len(api.view(upload)["chunks"]) == 3
     assert api.commit(upload, sha256(data)).status_code == 200
 
     gapped = api.create(len(data))
     httpie(gapped, 1 << 20)
-    where = server.url + gapped["tus_url"]
-    outcome = tus_js(source, "plain", f"{server.url}/files/", uploadUrl=where, retryDelays=[10, 10, 10])
+    where = server.origin + gapped["tus_url"]
+    outcome = tus_js(source, "plain", f"{server.origin}/files/", uploadUrl=where, retryDelays=[10, 10, 10])
     assert [request[:2] for request in outcome["requests"]] == [["HEAD", 200], ["PATCH", 403]]
     assert "error" in outcome

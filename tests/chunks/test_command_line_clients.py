@@ -18,7 +18,7 @@ class Shell:
     """Runs HTTPie on one server."""
 
     def __init__(self, server: Service) -> None:
-        self._url = server.url
+        self._url = server.origin
 
     def http(self, *words: str, status: int) -> dict[str, object]:
         command = [sys.executable, "-m", "httpie", "--ignore-stdin", "--print=hb", "--pretty=none"]
@@ -72,7 +72,7 @@ def test_t1_httpie_takes_a_file_in_two_chunks_to_an_artifact(
     assert made["sha256"] == digest
     shell.http("GET", where, status=404)
     assert server.artifact_files() == {digest}
-    (artifact,) = (server.directory / ".tusd-py/artifacts").iterdir()
+    (artifact,) = (server.upload_dir / ".tusd-py/artifacts").iterdir()
     assert artifact.read_bytes() == first.read_bytes() + second.read_bytes()
     assert server.files() == set()
 
@@ -122,10 +122,10 @@ def test_the_same_with_curl(serve: Callable[..., Service], chunks: tuple[Path, P
         assert told.returncode == 0, told.stdout + told.stderr
         return dict(json.loads(told.stdout))
 
-    upload = curl(f"{server.url}/uploads/", "-d", f"size={SIZE}")["href"]
-    where = f"{server.url}{upload}"
+    upload = curl(f"{server.origin}/uploads/", "-d", f"size={SIZE}")["href"]
+    where = f"{server.origin}{upload}"
     span = f"Content-Range: bytes {CUT}-{SIZE - 1}/{SIZE}"
     curl("-X", "PUT", where, "--data-binary", f"@{second}", "-H", span)
     curl("-X", "PUT", where, "-F", f"file=@{first}", "-H", f"Content-Range: bytes 0-{CUT - 1}/{SIZE}")
     curl("-X", "PUT", f"{where}commit", "-d", f"sha256={digest}")
-    assert curl(f"{server.url}/artifacts", "-F", f"upload={where}")["sha256"] == digest
+    assert curl(f"{server.origin}/artifacts", "-F", f"upload={where}")["sha256"] == digest

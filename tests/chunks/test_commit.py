@@ -53,13 +53,13 @@ def test_e12_commit_while_a_chunk_arrives(server: Service, api: Api) -> None:
 def test_e13_a_chunk_after_the_commit(server: Service, api: Api) -> None:
     """An identical repeat is harmless; anything else is too late."""
     upload = api.committed(DATA)
-    before = (server.directory / upload["id"]).stat().st_mtime_ns
+    before = (server.upload_dir / upload["id"]).stat().st_mtime_ns
     assert api.put(upload, 0, DATA).status_code == 200
     fields = problem(api.put(upload, 0, DATA[:10]), "upload-not-open", 409)
     assert fields["state"] == "completed"
     problem(api.put(upload, 0, b"x" * 3000), "chunk-conflict", 409)
     problem(api.http.delete(f"{upload['href']}chunks/0/"), "upload-not-open", 409)
-    assert (server.directory / upload["id"]).stat().st_mtime_ns == before
+    assert (server.upload_dir / upload["id"]).stat().st_mtime_ns == before
 
 
 def test_e14_a_wrong_whole_digest(server: Service, api: Api) -> None:
@@ -110,7 +110,7 @@ def test_e17_two_commits_at_once(api: Api) -> None:
 def test_e24_bytes_that_a_power_cut_took(server: Service, api: Api) -> None:
     """R19: the chunks that are not on the disk as they came are named and dropped; these are sent again."""
     upload = api.filled(DATA, cuts=[1000, 2000])
-    with (server.directory / upload["id"]).open("r+b") as file:
+    with (server.upload_dir / upload["id"]).open("r+b") as file:
         file.seek(1500)
         file.write(bytes(4))
     fields = problem(api.commit(upload, sha256(DATA)), "digest-mismatch", 400)
@@ -177,7 +177,7 @@ def test_the_digests_of_all_parts_are_enough(server: Service, api: Api) -> None:
     problem(
         api.http.post(where, json={"parts": [parts[0], {"offset": 1000, "size": 2000}]}), "invalid-field", 400
     )
-    with (server.directory / upload["id"]).open("r+b") as file:
+    with (server.upload_dir / upload["id"]).open("r+b") as file:
         file.write(b"????")
     fields = problem(api.http.post(where, json={"parts": parts}), "digest-mismatch", 400)
     assert fields["corrupt"] == [{"start": 0, "end": 999}]
@@ -218,7 +218,7 @@ def test_an_upload_is_never_open_again_before_it_says_why(serve: Callable[..., S
     server = serve("-commit-sync-bytes", "2999")
     api = server.api()
     upload = api.filled(DATA)
-    with closing(sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)) as connection:
+    with closing(sqlite3.connect(server.upload_dir / ".tusd-py/catalog.sqlite3", timeout=10)) as connection:
         connection.executescript(
             "CREATE TABLE seen (state TEXT, last_error TEXT);"
             "CREATE TRIGGER see AFTER UPDATE OF last_error ON sessions BEGIN"
@@ -227,7 +227,7 @@ def test_an_upload_is_never_open_again_before_it_says_why(serve: Callable[..., S
     assert api.commit(upload, sha256(b"other")).status_code == 202
     assert wait(api, upload)["state"] == "open"
     server.kill()
-    seen = server.rows("SELECT state, last_error IS NOT NULL FROM seen")
+    seen = server.sql("SELECT state, last_error IS NOT NULL FROM seen")
     assert seen == [("committing", False), ("open", True)]
 
 

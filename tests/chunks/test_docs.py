@@ -49,16 +49,16 @@ def test_the_python_example(serve: Callable[..., Service], source: Path, tmp_pat
     api = server.api()
     script = tmp_path / "example.py"
     script.write_text(example("python"))
-    href, digest = run(sys.executable, script, source, server.url)
+    href, digest = run(sys.executable, script, source, server.origin)
     assert digest == sha256(DATA)
     assert api.http.get(href).json()["chunks_count"] == 16
 
     upload = api.create(len(DATA))
     for first in range(65536, len(DATA), 131072):
         api.put(upload, first, DATA[first : first + 65536])
-    assert run(sys.executable, script, source, server.url, upload["href"]) == [digest]
-    assert (server.directory / upload["id"]).read_bytes() == DATA
-    server.rows("SELECT 1")
+    assert run(sys.executable, script, source, server.origin, upload["href"]) == [digest]
+    assert (server.upload_dir / upload["id"]).read_bytes() == DATA
+    server.sql("SELECT 1")
 
 
 def test_the_browser_example(serve: Callable[..., Service], source: Path, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_browser_example(serve: Callable[..., Service], source: Path, tmp_pa
     upload = api.create(len(DATA))
     api.put(upload, 65536, DATA[65536 : 2 * 65536])
     for more in ((), (upload["href"],)):
-        (line,) = run("node", tmp_path / "run.mjs", source, server.url, *more)
+        (line,) = run("node", tmp_path / "run.mjs", source, server.origin, *more)
         done = json.loads(line)
         assert (done["state"], done["sha256"]) == ("completed", sha256(DATA))
 
@@ -88,7 +88,7 @@ def test_the_seven_lines(serve: Callable[..., Service], tmp_path: Path, which: i
     (tmp_path / "1.iso").write_bytes(data)
     lines = re.findall(r"^```sh\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)[which]
     assert len(lines.splitlines()) == 7
-    script = lines.replace("24817", server.url.rpartition(":")[2])
+    script = lines.replace("24817", server.origin.rpartition(":")[2])
     if shutil.which("jq") is None:
         stand_in = f"#!{sys.executable}\nimport json, sys\nprint(json.load(sys.stdin)[sys.argv[2][1:]])\n"
         (tmp_path / "jq").write_text(stand_in)

@@ -44,7 +44,7 @@ def test_e26_expiry(serve: Callable[..., Service]) -> None:
         time.sleep(0.1)
     assert server.files() == set()
     for table in ("uploads", "upload_chunks", "sessions"):
-        assert server.rows(f"SELECT * FROM {table}") == []  # noqa: S608
+        assert server.sql(f"SELECT * FROM {table}") == []  # noqa: S608
 
 
 def test_expired_uploads_are_listed_and_swept_by_command(serve: Callable[..., Service]) -> None:
@@ -56,7 +56,7 @@ def test_expired_uploads_are_listed_and_swept_by_command(serve: Callable[..., Se
     (found,) = api.http.get("/uploads/", params={"expired": "true"}).json()["results"]
     assert found["id"] == upload["id"]
     swept = subprocess.run(
-        [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.directory)],
+        [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.upload_dir)],
         capture_output=True,
         text=True,
         check=True,

@@ -1,6 +1,5 @@
 """``kill -9`` at the worst moments: what is left is finished or undone, and the client goes on."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +15,6 @@ from tests.support.tus import payload, sha256
 DATA = payload(3000)
 
 
-def run(server: Service, sql: str, *parameters: object) -> None:
-    """Change the catalog, as a process would have that died right after it."""
-    connection = sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)
-    with connection:
-        connection.execute(sql, parameters)
-    connection.close()
-
-
 def test_e21_killed_during_a_chunk(serve: Callable[..., Service]) -> None:
     """T7: the other chunks are intact, this one is missing, and can be sent."""
     server = serve()
@@ -32,12 +23,12 @@ def test_e21_killed_during_a_chunk(serve: Callable[..., Service]) -> None:
     api.put(upload, 0, DATA[:1000])
     with slow_put(server, upload, 1000, 1000, DATA[1000:1500]):
         server.kill()
-    server.start()
+    server.restart()
     found = api.view(upload)
     assert found["missing"] == [{"start": 1000, "end": 2999}]
     assert api.put(upload, 1000, DATA[1000:]).status_code == 200
     assert api.commit(upload, sha256(DATA)).status_code == 200
-    assert (server.directory / upload["id"]).read_bytes() == DATA
+    assert (server.upload_dir / upload["id"]).read_bytes() == DATA
 
 
 def test_e21_one_worker_of_two_is_killed(serve: Callable[..., Service]) -> None:
@@ -45,7 +36,7 @@ def test_e21_one_worker_of_two_is_killed(serve: Callable[..., Service]) -> None:
     server = serve("-sweep-interval", "0")
     api = server.api()
     upload = api.create(3000)
-    second = Service(server.directory, "-sweep-interval", "0")
+    second = Service(server.upload_dir, "-sweep-interval", "0")
     try:
         second.start()
         other: Api = second.api()
@@ -74,12 +65,12 @@ def test_e22_killed_during_the_commit(serve: Callable[..., Service]) -> None:
     thread = threading.Thread(target=commit)
     thread.start()
     deadline = time.monotonic() + 20
-    while server.rows("SELECT state FROM uploads") != [("committing",)]:
+    while server.sql("SELECT state FROM uploads") != [("committing",)]:
         assert time.monotonic() < deadline
     server.kill()
     thread.join()
-    assert server.rows("SELECT state FROM uploads") == [("committing",)]
-    server.start()
+    assert server.sql("SELECT state FROM uploads") == [("committing",)]
+    server.restart()
     again = server.api()
     assert again.commit(upload, sha256(data)).status_code == 200
     assert again.view(upload)["state"] == "completed"
@@ -94,18 +85,17 @@ def test_e23_killed_between_the_rename_and_the_row(
     api = server.api()
     upload = api.committed(DATA)
     server.kill()
-    artifact = server.directory / ".tusd-py/artifacts" / sha256(DATA)
-    run(
-        server,
+    artifact = server.upload_dir / ".tusd-py/artifacts" / sha256(DATA)
+    server.sql(
         "INSERT INTO artifacts VALUES ('a1', ?, 3000, '', ?, 0, 0)",
         sha256(DATA),
         upload["id"],
     )
     if is_renamed:
-        (server.directory / upload["id"]).rename(artifact)
-    server.start()
+        (server.upload_dir / upload["id"]).rename(artifact)
+    server.restart()
     deadline = time.monotonic() + 10
-    while server.rows("SELECT * FROM artifacts WHERE NOT is_ready"):
+    while server.sql("SELECT * FROM artifacts WHERE NOT is_ready"):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     again = server.api()
@@ -146,7 +136,7 @@ def test_killed_at_any_moment(serve: Callable[..., Service]) -> None:
         with suppress(httpx.HTTPError):
             attempt()
         killer.join()
-        server.start()
+        server.restart()
     reply = attempt()
     assert reply.status_code in (201, 404)
     (made,) = server.api().http.get("/artifacts/").json()["results"]
@@ -161,23 +151,21 @@ def test_the_server_goes_down_during_a_commit(serve: Callable[..., Service]) -> 
     server = serve("-preallocate", "sparse")
     api = server.api()
     upload = api.create(size)
-    run(
-        server,
+    server.sql(
         "INSERT INTO upload_chunks (upload_id, position, size, state, id, sha256, start, created_at)"
         " VALUES (?, 0, ?, 'received', 'c', ?, 0, 0)",
         upload["id"],
         size,
         "0" * 64,
     )
-    run(server, "UPDATE uploads SET prefix = length")
+    server.sql("UPDATE uploads SET prefix = length")
     reply = api.http.post(
         upload["links"]["commit"], json={"sha256": "0" * 64}, headers={"Prefer": "respond-async"}
     )
     assert reply.status_code == 202
-    assert server.process is not None
     server.process.terminate()
     server.process.wait(10)
-    assert server.rows("SELECT state FROM uploads") == [("open",)]
-    server.start()
+    assert server.sql("SELECT state FROM uploads") == [("open",)]
+    server.restart()
     error = server.api().view(upload)["last_error"]
     assert (error["type"], error["retryable"]) == ("urn:tusd-py:problem:server-shutdown", True)

@@ -15,22 +15,23 @@ import httpx
 import pytest
 
 from tests.chunks.lab import Service, content_range
-from tests.chunks.test_kill import run
+from tests.support.server import command
 from tests.support.tus import payload, sha256
 
 DATA = payload(1 << 20)
+DYING = [sys.executable, "-m", "tests.chunks.dying"]
 KEY = {"Idempotency-Key": "build-17-of-2026-11"}
 
 
 def create(server: Service) -> httpx.Response:
-    with httpx.Client(base_url=server.url, timeout=60) as client:
+    with httpx.Client(base_url=server.origin, timeout=60) as client:
         return client.post("/uploads/", json={"size": len(DATA)}, headers=KEY)
 
 
 def check_swept(server: Service, files: set[str]) -> None:
     """Look until what the crash left is gone; then there is nothing but ``files``."""
     deadline = time.monotonic() + 20
-    while server.rows("SELECT * FROM leftovers"):
+    while server.sql("SELECT * FROM leftovers"):
         assert time.monotonic() < deadline
     assert server.files() == files
 
@@ -41,18 +42,18 @@ def test_killed_at_any_step_of_the_creation(serve: Callable[..., Service], flags
     server = serve("-sweep-interval", "100ms", *flags)
     server.kill()
     for step in itertools.count(1):
-        server.module = ["tests.chunks.dying", str(int(signal.SIGKILL)), str(step)]
-        server.start()
+        server.words = [*DYING, str(int(signal.SIGKILL)), str(step)]
+        server.restart()
         with suppress(httpx.TransportError):
             assert create(server).status_code == 201
             break
-        server.module = ["tusd_py"]
+        server.words = command()
         server.kill()
-        server.start()
+        server.restart()
         reply = create(server)
         assert reply.status_code in (200, 201), reply.text
         upload, api = reply.json(), server.api()
-        found = (server.directory / upload["id"]).stat()
+        found = (server.upload_dir / upload["id"]).stat()
         assert found.st_size == len(DATA)
         if sys.platform == "linux":
             assert found.st_blocks * 512 >= len(DATA)
@@ -61,7 +62,7 @@ def test_killed_at_any_step_of_the_creation(serve: Callable[..., Service], flags
         assert api.commit(upload, sha256(DATA)).status_code == 200
         assert api.http.delete(upload["href"]).status_code == 204
         assert server.files() == set()
-        assert server.rows("SELECT id FROM uploads UNION SELECT name FROM leftovers") == []
+        assert server.sql("SELECT id FROM uploads UNION SELECT name FROM leftovers") == []
         server.kill()
     assert step > 6
 
@@ -71,22 +72,22 @@ def test_what_is_adopted_after_a_crash_has_its_space(serve: Callable[..., Servic
     """The catalog is lost as well: of a session in the making all is found, or nothing."""
     server = serve("-list-anonymous")
     server.kill()
-    server.module = ["tests.chunks.dying", str(int(signal.SIGKILL)), str(step)]
-    server.start()
+    server.words = [*DYING, str(int(signal.SIGKILL)), str(step)]
+    server.restart()
     with pytest.raises(httpx.TransportError):
         create(server)
     server.kill()
-    shutil.rmtree(server.directory / ".tusd-py")
-    server.module = ["tusd_py"]
-    server.start()
+    shutil.rmtree(server.upload_dir / ".tusd-py")
+    server.words = command()
+    server.restart()
     for upload in server.api().http.get("/uploads/").json()["results"]:
-        assert (server.directory / upload["id"]).stat().st_size == len(DATA)
+        assert (server.upload_dir / upload["id"]).stat().st_size == len(DATA)
         assert server.api().put(upload, 0, DATA).status_code == 200
 
 
 def sweep(server: Service, *flags: str) -> list[str]:
     """Sweep in a process of its own; return what it says was removed, or would be."""
-    command = [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.directory), *flags]
+    command = [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.upload_dir), *flags]
     swept = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     return [line for line in swept.stdout.splitlines() if line.endswith("removed")]
 
@@ -94,15 +95,15 @@ def sweep(server: Service, *flags: str) -> list[str]:
 def create_and_send(server: Service, sent: list[httpx.Response]) -> None:
     """Send all bytes as soon as the session can be had."""
     href = create(server).json()["href"]
-    sent.append(httpx.put(f"{server.url}{href}", content=DATA, headers=content_range(0, DATA)))
+    sent.append(httpx.put(f"{server.origin}{href}", content=DATA, headers=content_range(0, DATA)))
 
 
 @contextmanager
 def stands_still(server: Service, step: int) -> Iterator[list[httpx.Response]]:
     """Let a server stand still while it makes a session; the answer comes at the end."""
     server.kill()
-    server.module = ["tests.chunks.dying", str(int(signal.SIGSTOP)), str(step)]
-    server.start()
+    server.words = [*DYING, str(int(signal.SIGSTOP)), str(step)]
+    server.restart()
     made: list[httpx.Response] = []
     thread = threading.Thread(target=lambda: made.append(create(server)))
     thread.start()
@@ -118,13 +119,13 @@ def stands_still(server: Service, step: int) -> Iterator[list[httpx.Response]]:
 def test_others_leave_what_is_being_made_alone(serve: Callable[..., Service], step: int) -> None:
     """A sweep in another process removes nothing of it, and the same key there waits for it."""
     server = serve("-sweep-interval", "0")
-    other = Service(server.directory, "-sweep-interval", "0")
+    other = Service(server.upload_dir, "-sweep-interval", "0")
     other.start()
     sent: list[httpx.Response] = []
     second = threading.Thread(target=create_and_send, args=(other, sent))
     with stands_still(server, step) as made:
         second.start()
-        run(server, "INSERT INTO leftovers VALUES ('gone')")
+        server.sql("INSERT INTO leftovers VALUES ('gone')")
         assert sweep(server, "-dry-run") == ["gone would be removed"]
         assert sweep(server) == ["gone removed"]
     second.join()
@@ -141,7 +142,7 @@ def test_a_key_whose_file_is_lost_makes_a_new_session(serve: Callable[..., Servi
     api = server.api()
     lost, again = create(server).json(), create(server)
     assert (again.status_code, again.json()["id"]) == (200, lost["id"])
-    (server.directory / lost["id"]).unlink()
+    (server.upload_dir / lost["id"]).unlink()
     reply = create(server)
     assert reply.status_code == 201
     assert api.put(reply.json(), 0, DATA).status_code == 200

@@ -68,7 +68,7 @@ def test_r15_creation_can_be_repeated(serve: Callable[..., Service]) -> None:
     again = api.http.post("/uploads/", json={"size": 10}, headers=headers)
     assert (made.status_code, again.status_code) == (201, 200)
     assert made.json()["id"] == again.json()["id"]
-    assert made.headers["location"] == again.headers["location"] == server.url + made.json()["href"]
+    assert made.headers["location"] == again.headers["location"] == server.origin + made.json()["href"]
     problem(api.http.post("/uploads/", json={"size": 11}, headers=headers), "invalid-field", 400)
     one, other = {"size": 10, "sha256": sha256(b"1")}, {"size": 10, "sha256": sha256(b"2")}
     assert api.http.post("/uploads/", json=one, headers=headers).json()["id"] == made.json()["id"]
@@ -112,7 +112,7 @@ def test_replacing_chunks(serve: Callable[..., Service]) -> None:
     api.put(upload, 0, b"a" * 50)
     reply = api.put(upload, 0, b"b" * 50)
     assert (reply.status_code, reply.json()["chunk"]["created"]) == (200, True)
-    assert (server.directory / upload["id"]).read_bytes()[:50] == b"b" * 50
+    assert (server.upload_dir / upload["id"]).read_bytes()[:50] == b"b" * 50
     problem(api.put(upload, 10, b"c" * 50), "range-overlap", 409)
     found = api.view(upload)
     assert (found["received"], found["chunks_count"]) == (50, 1)

@@ -1,6 +1,5 @@
 """The catalog is gone, the directory is there: what comes back, and what must not seem to."""
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,9 +18,9 @@ TUS = {"Tus-Resumable": "1.0.0"}
 def lose_catalog(server: Service) -> None:
     """End the server, remove its catalog, start it again."""
     server.kill()
-    for path in (server.directory / ".tusd-py").glob("catalog*"):
+    for path in (server.upload_dir / ".tusd-py").glob("catalog*"):
         path.unlink()
-    server.start()
+    server.restart()
 
 
 def resend(api: Api, upload: dict[str, Any], data: bytes) -> None:
@@ -107,10 +106,7 @@ def test_workers_take_a_session_over_at_the_same_moment(serve: Callable[..., Ser
     """Whoever is asked first, nobody forgets what another one has received since."""
     server = serve("-workers", "2")
     uploads = [server.api().create(len(DATA)) for _ in range(20)]
-    connection = sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)
-    with connection:
-        connection.execute("DELETE FROM uploads")
-    connection.close()
+    server.sql("DELETE FROM uploads")
     clients = [server.api() for _ in range(6)]  # each with a connection of its own
 
     def send(number: int) -> list[int]:
@@ -145,7 +141,7 @@ def test_artifacts_are_listed_again(serve: Callable[..., Service]) -> None:
     for each in (made[0], made[2]):
         assert api.http.delete(each["href"]).status_code == 204
     assert server.artifact_files() == set()
-    assert list((server.directory / ".tusd-py/exports").iterdir()) == []
+    assert list((server.upload_dir / ".tusd-py/exports").iterdir()) == []
 
 
 @pytest.mark.parametrize("left", ["", "{", "[]", '{"ID": "x"}', '{"ID": "ID", "SHA256": "../../x"}'])
@@ -153,7 +149,7 @@ def test_an_artifact_whose_owner_nobody_knows(serve: Callable[..., Service], lef
     """It is shown to nobody; who makes the same one again finds its place taken by the same bytes."""
     server = serve("-list-anonymous")
     made = server.api().http.post("/artifacts/", files={"file": ("a", DATA)}).json()
-    export = server.directory / ".tusd-py/exports" / made["id"]
+    export = server.upload_dir / ".tusd-py/exports" / made["id"]
     export.write_text(left.replace('"ID"}', f'"{made["id"]}"'))
     lose_catalog(server)
     api = server.api()
@@ -173,7 +169,7 @@ def test_an_artifact_whose_file_is_not_what_it_was(serve: Callable[..., Service]
         server.api().http.post("/artifacts/", files={"file": ("a", DATA + bytes([number]))}).json()
         for number in range(2)
     ]
-    folder = server.directory / ".tusd-py/artifacts"
+    folder = server.upload_dir / ".tusd-py/artifacts"
     (folder / made[0]["sha256"]).unlink()
     (folder / made[1]["sha256"]).write_bytes(DATA)
     lose_catalog(server)

@@ -23,11 +23,11 @@ def made(api: Api, data: bytes) -> httpx.Response:
 def test_the_same_content_takes_the_place_of_a_lost_file(server: Service, api: Api, harm: Harm) -> None:
     """It is no duplicate of what is not there, and the artifact keeps its id."""
     data = payload(5000, int(harm is HARMS[0]))
-    path = server.directory / ".tusd-py/artifacts" / sha256(data)
+    path = server.upload_dir / ".tusd-py/artifacts" / sha256(data)
     first = made(api, data)
     harm(path)
     upload = api.committed(data)
-    inode = (server.directory / upload["id"]).stat().st_ino
+    inode = (server.upload_dir / upload["id"]).stat().st_ino
     again = api.http.post("/artifacts/", json={"upload": upload["id"]})
     assert (again.status_code, again.json()) == (200, first.json())
     assert path.read_bytes() == data
@@ -46,7 +46,7 @@ def test_what_is_lost_cannot_be_read(server: Service, api: Api, harm: Harm) -> N
     data = payload(5000, 2 + (harm is HARMS[0]))
     artifact = made(api, data).json()
     where = artifact["links"]["content"]
-    harm(server.directory / ".tusd-py/artifacts" / sha256(data))
+    harm(server.upload_dir / ".tusd-py/artifacts" / sha256(data))
     assert problem(api.http.get(where), "artifact-lost", 410)["retryable"] is False
     assert api.http.head(where).status_code == 410
     problem(api.http.get(where, headers={"Range": "bytes=0-4"}), "artifact-lost", 410)
@@ -60,7 +60,7 @@ def test_known_content_is_refused_only_while_it_is_there(serve: Callable[..., Se
     api, data = server.api(), payload(5000)
     first = api.committed(data)["artifact"]
     problem(api.commit(api.filled(data), sha256(data)), "artifact-exists", 409)
-    (server.directory / ".tusd-py/artifacts" / sha256(data)).unlink()
+    (server.upload_dir / ".tusd-py/artifacts" / sha256(data)).unlink()
     assert api.committed(data)["artifact"] == first
     assert api.http.get(f"{first}content").content == data
 
@@ -70,7 +70,7 @@ def test_an_upload_whose_file_is_lost(server: Service, api: Api) -> None:
     data = payload(5000, 4)
     filled, committed = api.filled(data), api.committed(data)
     for upload in (filled, committed):
-        (server.directory / upload["id"]).unlink()
+        (server.upload_dir / upload["id"]).unlink()
     problem(api.commit(filled, sha256(data)), "not-found", 404)
     problem(api.http.post("/artifacts/", json={"upload": committed["id"]}), "not-found", 404)
     assert sha256(data) not in server.artifact_files()
@@ -81,6 +81,6 @@ def test_an_upload_whose_file_is_lost(server: Service, api: Api) -> None:
 def test_a_committed_upload_that_was_cut(server: Service, api: Api) -> None:
     data = payload(5000, 5)
     upload = api.committed(data)
-    os.truncate(server.directory / upload["id"], 10)
+    os.truncate(server.upload_dir / upload["id"], 10)
     problem(api.http.post("/artifacts/", json={"upload": upload["id"]}), "not-found", 404)
     assert sha256(data) not in server.artifact_files()

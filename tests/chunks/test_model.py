@@ -92,12 +92,12 @@ def send(api: Api, upload: dict[str, Any], model: Model, put: Put) -> None:
 
 
 def check(server: Service, api: Api, upload_id: str, model: Model) -> None:
-    rows = server.rows(
+    rows = server.sql(
         "SELECT position, position + size, sha256 FROM upload_chunks WHERE upload_id = ? ORDER BY position",
         upload_id,
     )
     assert rows == [(*each, sha256(model.ranges[each])) for each in sorted(model.ranges)]
-    ((prefix, received, count),) = server.rows(
+    ((prefix, received, count),) = server.sql(
         "SELECT prefix, received, chunk_count FROM uploads JOIN sessions ON upload_id = id WHERE id = ?",
         upload_id,
     )
@@ -107,6 +107,6 @@ def check(server: Service, api: Api, upload_id: str, model: Model) -> None:
     for start, stop in sorted(model.ranges):
         expected = stop if start == expected else expected
     assert prefix == expected
-    file = (server.directory / upload_id).read_bytes()
+    file = (server.upload_dir / upload_id).read_bytes()
     for (start, stop), data in model.ranges.items():
         assert file[start:stop] == data

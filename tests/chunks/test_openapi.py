@@ -19,7 +19,7 @@ def test_r23_schemathesis_finds_nothing(serve: Callable[..., Service], tmp_path:
     server = serve("-max-size", "1000000")
     told = subprocess.run(
         [
-            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.url}/openapi.json"),
+            *(sys.executable, "-m", "schemathesis.cli", "run", f"{server.origin}/openapi.json"),
             *("--checks", CHECKS, "--max-examples", "8", "--seed", "4488", "--no-color"),
             *("--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all"),
         ],

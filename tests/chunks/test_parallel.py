@@ -20,14 +20,14 @@ def test_t2_chunks_in_random_order_over_many_connections(serve: Callable[..., Se
     api = server.api()
     data = payload(64 << 18)
     upload = api.create(len(data))
-    file = server.directory / upload["id"]
+    file = server.upload_dir / upload["id"]
     inode, blocks = file.stat().st_ino, file.stat().st_blocks
     assert blocks * 512 >= len(data)
     order = list(range(64))
     random.Random(4488).shuffle(order)
 
     def send(numbers: list[int]) -> list[int]:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with httpx.Client(base_url=server.origin, timeout=60) as client:
             statuses = []
             for number in numbers:
                 first = number << 18
@@ -59,7 +59,7 @@ def test_t3_sixteen_clients_send_the_same_range(serve: Callable[..., Service]) -
     data = payload(1 << 20)
 
     def send(_: int) -> tuple[int, bool]:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with httpx.Client(base_url=server.origin, timeout=60) as client:
             reply = client.put(upload["href"], content=data, headers=content_range(0, data))
             return reply.status_code, reply.status_code == 200 and reply.json()["chunk"]["created"]
 
@@ -67,8 +67,8 @@ def test_t3_sixteen_clients_send_the_same_range(serve: Callable[..., Service]) -
         replies = list(pool.map(send, range(16)))
     assert {status for status, _ in replies} <= {200, 423}
     assert sum(created for _, created in replies) == 1
-    assert server.rows("SELECT position, size, state FROM upload_chunks") == [(0, 1 << 20, "received")]
-    assert (server.directory / upload["id"]).read_bytes() == data
+    assert server.sql("SELECT position, size, state FROM upload_chunks") == [(0, 1 << 20, "received")]
+    assert (server.upload_dir / upload["id"]).read_bytes() == data
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def many(serve: Callable[..., Service]) -> tuple[Service, str]:
     """An upload with 9,999 chunks of its 10,000; made in the catalog, as sending them takes a while."""
     server = serve()
     upload = server.api().create(10_000 * 10)
-    connection = sqlite3.connect(server.directory / ".tusd-py/catalog.sqlite3", timeout=10)
+    connection = sqlite3.connect(server.upload_dir / ".tusd-py/catalog.sqlite3", timeout=10)
     with connection:
         connection.executemany(
             "INSERT INTO upload_chunks (upload_id, position, size, state, id, sha256, start, created_at)"
@@ -110,7 +110,7 @@ def test_t16_ten_thousand_chunks(many: tuple[Service, str]) -> None:
         assert api.http.delete(f"{where}chunks/0").status_code == 204
     assert statistics.median(times) < 0.1
     assert api.http.put(where, content=b"x" * 10, headers=content_range(0, 10)).status_code == 200
-    assert server.rows("SELECT prefix FROM uploads") == [(100_000,)]
+    assert server.sql("SELECT prefix FROM uploads") == [(100_000,)]
 
 
 def test_e32_too_many_chunks(serve: Callable[..., Service]) -> None:

@@ -50,7 +50,7 @@ class Patch:
 
 @contextmanager
 def patching(server: Service, api: Api, upload_id: str, length: int = 1000) -> Iterator[Patch]:
-    where = urlsplit(server.url)
+    where = urlsplit(server.origin)
     with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
         connection.sendall(
             f"PATCH /files/{upload_id} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
@@ -58,7 +58,7 @@ def patching(server: Service, api: Api, upload_id: str, length: int = 1000) -> I
             + DATA[:SENT]
         )
         deadline = time.monotonic() + 10
-        while not (server.directory / upload_id).read_bytes().startswith(DATA[:SENT]):
+        while not (server.upload_dir / upload_id).read_bytes().startswith(DATA[:SENT]):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         yield Patch(api, upload_id, connection, length)

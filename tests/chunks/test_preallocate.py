@@ -16,7 +16,7 @@ from tests.support.tus import payload, sha256
 @pytest.fixture
 def without_fallocate(tmp_path: Path) -> Iterator[Path]:
     """A ramfs: as NFSv3 and many of FUSE it has no ``fallocate``."""
-    where = tmp_path / "data0"
+    where = tmp_path / "data"
     where.mkdir()
     mount = ["mount", "-t", "ramfs", "ramfs", str(where)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
@@ -29,8 +29,7 @@ def test_without_fallocate_a_session_is_made_sparse(
     without_fallocate: Path, serve: Callable[..., Service]
 ) -> None:
     """As documented for ``-preallocate full``: its size is there, and chunks find their places."""
-    server = serve()
-    assert server.directory == without_fallocate
+    server = serve(upload_dir=without_fallocate)
     api, data = server.api(), payload(300_000)
     upload = api.create(len(data))
     file = without_fallocate / upload["id"]

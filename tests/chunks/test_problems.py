@@ -31,7 +31,7 @@ def test_e05_two_ranges_at_once(server: Service, api: Api) -> None:
         assert api.put(upload, 500, DATA[500:]).status_code == 200
         other.sendall(DATA[10:500])
         assert read_reply(other).startswith(b"HTTP/1.1 200")
-    assert (server.directory / upload["id"]).read_bytes() == DATA
+    assert (server.upload_dir / upload["id"]).read_bytes() == DATA
 
 
 def test_conditions_on_content(api: Api) -> None:
@@ -46,14 +46,14 @@ def test_conditions_on_content(api: Api) -> None:
 def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
     """What is missing is just arriving; whoever sends it is left in peace."""
     upload = api.create(0)
-    host, _, port = server.url.removeprefix("http://").partition(":")
+    host, _, port = server.origin.removeprefix("http://").partition(":")
     other = api.create(10)
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(
             f"PATCH {other['tus_url']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             "Content-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\r\n12345".encode()
         )
-        while not server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", other["id"]):
+        while not server.sql("SELECT * FROM upload_chunks WHERE upload_id = ?", other["id"]):
             time.sleep(0.01)
         fields = problem(api.commit(other, sha256(b"x")), "upload-incomplete", 409)
         assert fields["missing"] == fields["in_progress"] == [{"start": 0, "end": 9}]
@@ -131,7 +131,6 @@ def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> N
     api = server.api()
     upload = api.create(1000)
     with slow_put(server, upload, 0, 500, DATA[:10]) as other:
-        assert server.process is not None
         server.process.send_signal(signal.SIGTERM)
         head, _, body = read_reply(other).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 503")
@@ -140,7 +139,7 @@ def test_the_server_goes_down_during_a_chunk(serve: Callable[..., Service]) -> N
         assert fields["type"].rpartition(":")[2] == "server-shutdown"
         assert fields["retryable"] is True
     server.process.wait(20)
-    assert server.rows("SELECT * FROM upload_chunks") == []
+    assert server.sql("SELECT * FROM upload_chunks") == []
 
 
 @pytest.mark.anyio

@@ -20,12 +20,12 @@ DATA = payload(1000)
 
 
 def content(server: Service, upload: dict[str, Any]) -> bytes:
-    path: Path = server.directory / upload["id"]
+    path: Path = server.upload_dir / upload["id"]
     return path.read_bytes()
 
 
 def ranges(server: Service, upload: dict[str, Any]) -> list[Any]:
-    return server.rows(
+    return server.sql(
         "SELECT position, size, state, sha256 FROM upload_chunks WHERE upload_id = ? ORDER BY position",
         upload["id"],
     )
@@ -40,7 +40,7 @@ def put(request: pytest.FixtureRequest, api: Api) -> Callable[..., httpx.Respons
 def test_chunks_in_any_order(server: Service, api: Api, put: Callable[..., httpx.Response]) -> None:
     """R3, R8, R9, R17, E5: each lands at its place in the file made at the creation."""
     upload = api.create(1000)
-    inode = (server.directory / upload["id"]).stat().st_ino
+    inode = (server.upload_dir / upload["id"]).stat().st_ino
     for first, stop in ((700, 1000), (0, 300), (300, 700)):
         reply = put(upload, first, DATA[first:stop])
         assert reply.status_code == 200, reply.text
@@ -48,7 +48,7 @@ def test_chunks_in_any_order(server: Service, api: Api, put: Callable[..., httpx
         assert (chunk["offset"], chunk["size"], chunk["created"]) == (first, stop - first, True)
         assert chunk["sha256"] == sha256(DATA[first:stop])
     assert content(server, upload) == DATA
-    assert (server.directory / upload["id"]).stat().st_ino == inode
+    assert (server.upload_dir / upload["id"]).stat().st_ino == inode
     assert [row[:3] for row in ranges(server, upload)] == [
         (0, 300, "received"),
         (300, 400, "received"),
@@ -59,7 +59,7 @@ def test_chunks_in_any_order(server: Service, api: Api, put: Callable[..., httpx
 def test_the_space_is_reserved_at_the_creation(server: Service, api: Api) -> None:
     """R7, R16: all blocks are there before the first chunk."""
     upload = api.create(8 << 20)
-    found = (server.directory / upload["id"]).stat()
+    found = (server.upload_dir / upload["id"]).stat()
     assert found.st_size == 8 << 20
     assert found.st_blocks * 512 >= 8 << 20
 
@@ -93,11 +93,11 @@ def test_e01_the_same_chunk_again(server: Service, api: Api, put: Callable[..., 
     upload = api.create(1000)
     put(upload, 100, DATA[:50])
     before, rows = content(server, upload), ranges(server, upload)
-    modified_ns = (server.directory / upload["id"]).stat().st_mtime_ns
+    modified_ns = (server.upload_dir / upload["id"]).stat().st_mtime_ns
     reply = put(upload, 100, DATA[:50])
     assert reply.status_code == 200
     assert reply.json()["chunk"]["created"] is False
-    assert (server.directory / upload["id"]).stat().st_mtime_ns == modified_ns
+    assert (server.upload_dir / upload["id"]).stat().st_mtime_ns == modified_ns
     assert (content(server, upload), ranges(server, upload)) == (before, rows)
 
 
@@ -106,11 +106,11 @@ def test_e02_other_bytes_for_a_received_range(
 ) -> None:
     upload = api.create(1000)
     put(upload, 100, DATA[:50])
-    before, modified_ns = content(server, upload), (server.directory / upload["id"]).stat().st_mtime_ns
+    before, modified_ns = content(server, upload), (server.upload_dir / upload["id"]).stat().st_mtime_ns
     fields = problem(put(upload, 100, b"x" * 50), "chunk-conflict", 409)
     assert fields["chunk"] == {"offset": 100, "size": 50, "sha256": sha256(DATA[:50])}
     assert content(server, upload) == before
-    assert (server.directory / upload["id"]).stat().st_mtime_ns == modified_ns
+    assert (server.upload_dir / upload["id"]).stat().st_mtime_ns == modified_ns
 
 
 @pytest.mark.parametrize(("first", "size"), [(90, 20), (140, 20), (110, 10), (0, 1000), (100, 49), (101, 49)])
@@ -127,7 +127,7 @@ def test_e03_a_partial_overlap(server: Service, api: Api, first: int, size: int)
 
 def slow_put(server: Service, upload: dict[str, Any], first: int, size: int, sent: bytes) -> socket.socket:
     """Begin a chunk of ``size`` bytes and send only some of it."""
-    host, _, port = server.url.removeprefix("http://").partition(":")
+    host, _, port = server.origin.removeprefix("http://").partition(":")
     connection = socket.create_connection((host, int(port)))
     head = (
         f"PUT {upload['href']} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {size}\r\n"
@@ -330,7 +330,7 @@ def test_a_repeat_that_is_cut_off(server: Service, api: Api) -> None:
     upload = api.create(1000)
     api.put(upload, 100, DATA[:50])
     before = content(server, upload)
-    host, _, port = server.url.removeprefix("http://").partition(":")
+    host, _, port = server.origin.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(
             f"PUT {upload['href']} HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n"
@@ -353,7 +353,7 @@ def test_e27_deletion_while_a_chunk_arrives(serve: Callable[..., Service], durab
         assert upload["id"] not in server.files()
         other.sendall(DATA[10:50])
         assert read_reply(other).startswith(b"HTTP/1.1 404")
-    assert server.rows("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
+    assert server.sql("SELECT * FROM upload_chunks WHERE upload_id = ?", upload["id"]) == []
 
 
 @pytest.mark.parametrize("size", [2**63, -1, "ten", "1.5", 1.5, True, None, "", " 1", "+1", [1]])
@@ -368,7 +368,7 @@ def test_e31_an_id_that_is_none(server: Service, api: Api) -> None:
         for method in ("GET", "PUT", "DELETE"):
             reply = api.http.request(method, f"/uploads/{name}/", headers=content_range(0, 1))
             assert reply.status_code == 404, (method, name)
-    assert (server.directory / ".tusd-py/catalog.sqlite3").exists()
+    assert (server.upload_dir / ".tusd-py/catalog.sqlite3").exists()
 
 
 def test_e33_any_content_type_that_is_no_form_is_bytes(server: Service, api: Api) -> None:

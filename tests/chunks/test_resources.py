@@ -39,7 +39,7 @@ def send_large(server: Service, href: str, *, is_form: bool) -> bytes:
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         tail = b"\r\n--b--\r\n"
         kind = "multipart/form-data; boundary=b"
-    host, _, port = server.url.removeprefix("http://").partition(":")
+    host, _, port = server.origin.removeprefix("http://").partition(":")
     block = bytes(1 << 20)
     with socket.create_connection((host, int(port))) as connection:
         connection.settimeout(60)
@@ -60,7 +60,7 @@ def test_t9_memory_stays_flat_with_one_large_chunk(
     serve: Callable[..., Service], in_memory: Path, *, is_form: bool
 ) -> None:
     """Neither the body nor the commit is ever in memory; a repeat is not either."""
-    server = Service(in_memory / "data").start()
+    server = Service(in_memory / "data", log=in_memory / "data.log").start()
     try:
         api = server.api()
         upload = api.create(LARGE)
@@ -81,12 +81,12 @@ def test_t15_no_space_at_the_creation(serve: Callable[..., Service]) -> None:
     """E25: 507 with what is there, and nothing is left behind."""
     server = serve()
     api = server.api()
-    free = shutil.disk_usage(server.directory).free
+    free = shutil.disk_usage(server.upload_dir).free
     reply = api.http.post("/uploads/", json={"size": free * 4})
     fields = problem(reply, "no-space", 507)
     assert fields["required"] == free * 4
     assert 0 < fields["available"] < free * 4
-    assert (server.files(), server.rows("SELECT * FROM uploads")) == (set(), [])
+    assert (server.files(), server.sql("SELECT * FROM uploads")) == (set(), [])
 
 
 def test_space_that_must_stay_free(serve: Callable[..., Service]) -> None:
@@ -94,28 +94,27 @@ def test_space_that_must_stay_free(serve: Callable[..., Service]) -> None:
     problem(api.http.post("/uploads/", json={"size": 1}), "no-space", 507)
 
 
-def small_files() -> None:
-    """No file of this process may have more than 1 MiB: what a quota does."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+#: No file of the process may have more than 1 MiB: what a quota does.
+SMALL_FILES = {resource.RLIMIT_FSIZE: 1 << 20}
 
 
 def test_e25_no_space_while_a_chunk_is_written(serve: Callable[..., Service]) -> None:
     """507, the claim is gone, and what fits can still be sent."""
-    server = serve("-preallocate", "none", preexec=small_files)
+    server = serve("-preallocate", "none", limits=SMALL_FILES)
     api = server.api()
     upload = api.create(2 << 20)
     data = payload(2 << 20)
     fields = problem(api.put(upload, 1 << 19, data[1 << 19 :]), "no-space", 507)
     assert fields["retryable"] is True
-    assert server.rows("SELECT * FROM upload_chunks") == []
+    assert server.sql("SELECT * FROM upload_chunks") == []
     assert api.put(upload, 0, data[: 1 << 19]).status_code == 200
 
 
 def test_full_allocation_beyond_a_quota(serve: Callable[..., Service]) -> None:
-    server = serve(preexec=small_files)
+    server = serve(limits=SMALL_FILES)
     api = server.api()
     problem(api.http.post("/uploads/", json={"size": 2 << 20}), "no-space", 507)
-    assert (server.files(), server.rows("SELECT * FROM uploads")) == (set(), [])
+    assert (server.files(), server.sql("SELECT * FROM uploads")) == (set(), [])
 
 
 @pytest.mark.parametrize("how", ["sparse", "none"])
@@ -123,7 +122,7 @@ def test_other_ways_to_make_the_file(serve: Callable[..., Service], how: str) ->
     server = serve("-preallocate", how)
     api = server.api()
     upload = api.create(8 << 20)
-    found = (server.directory / upload["id"]).stat()
+    found = (server.upload_dir / upload["id"]).stat()
     assert (found.st_size, found.st_blocks) == (8 << 20 if how == "sparse" else 0, 0)
     data = payload(8 << 20)
     api.put(upload, 4 << 20, data[4 << 20 :])
@@ -134,7 +133,7 @@ def test_other_ways_to_make_the_file(serve: Callable[..., Service], how: str) ->
 def test_a_refusal_comes_before_the_body(server: Service) -> None:
     """What the header alone decides is said at once; ``Expect`` sends nothing at all."""
     upload = server.api().create(100)
-    host, _, port = server.url.removeprefix("http://").partition(":")
+    host, _, port = server.origin.removeprefix("http://").partition(":")
     with socket.create_connection((host, int(port))) as connection:
         connection.settimeout(10)
         connection.sendall(
@@ -162,4 +161,4 @@ def test_fifty_senders_at_once(server: Service) -> None:
     for thread in threads:
         thread.join()
     assert statuses == [200] * 50
-    assert (server.directory / upload["id"]).read_bytes() == data
+    assert (server.upload_dir / upload["id"]).read_bytes() == data

@@ -2,25 +2,30 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
 from tests.support.server import Server
 from tests.support.tus import Tus
 
+S = TypeVar("S", bound=Server)
+
 #: Starts a server with these flags, on a directory of its own unless one is named.
 Serve = Callable[..., Server]
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Serve]:
-    """Start servers that are gone after the test; what they said is shown if it failed."""
-    started: list[Server] = []
+@contextmanager
+def servers(place: Path, kind: type[S]) -> Iterator[Callable[..., S]]:
+    """Give what starts servers in ``place``; they are gone afterwards, and what they said has been shown."""
+    started: list[S] = []
 
-    def start(*flags: str, upload_dir: Path | None = None) -> Server:
-        where = upload_dir or tmp_path / f"uploads-{len(started)}"
-        started.append(Server(where, *flags, log=tmp_path / f"server-{len(started)}.log"))
+    def start(*flags: str, upload_dir: Path | None = None, **more: Any) -> S:
+        where = upload_dir or place / f"uploads-{len(started)}"
+        log = place / f"server-{len(started)}.log"
+        started.append(kind(where, *flags, log=log, **more))
         return started[-1].start()
 
     yield start
@@ -33,6 +38,13 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
         shutil.rmtree(server.upload_dir, ignore_errors=True)
     for server in started:
         assert "Traceback" not in server.output(), "the server met an error it did not expect"
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start servers on directories of their own."""
+    with servers(tmp_path, Server) as start:
+        yield start
 
 
 @pytest.fixture
