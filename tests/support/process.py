@@ -114,8 +114,11 @@ class Process:
 
     def close(self) -> None:
         """Whatever state it is in: gone afterwards."""
-        if self._process is not None:
-            self.kill()
+        if self._process is None:
+            return
+        if "COVERAGE_PROCESS_CONFIG" in os.environ:  # it writes what was measured when it ends by itself
+            self.stop()
+        self.kill()
 
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
