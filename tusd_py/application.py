@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tusd_py import observe
 from tusd_py.adapters.hooks_callables import call
 from tusd_py.assembly import Backends, OpenStore, open_backends, open_files
-from tusd_py.errors import UploadError
+from tusd_py.errors import InternalFailure, UploadError
 from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
@@ -138,6 +138,10 @@ class UploadApp(Starlette):
         """
         return (self._backends or await self._open()).service.ports.outbox
 
+    async def check(self) -> None:
+        """Return if requests can be served: the state is open and the catalog answers. Else raise why not."""
+        await (self._backends or await self._open()).service.ports.catalog.is_new()
+
     async def _open(self) -> Backends:
         async with self._opening:
             if self._backends is None:
@@ -182,6 +186,7 @@ class UploadApp(Starlette):
 
     async def respond(self, request: Request, answer: _Answer, refuse: _Refuse) -> Response:
         """Return the answer of a front, or its refusal, with the headers that all answers have."""
+        observe.meter.request(request.method)
         try:
             cors = self._cors.headers(request)
         except UploadError as error:
@@ -197,6 +202,8 @@ class UploadApp(Starlette):
         return _completed(await self._refusal(request, error, refuse), self._cors.headers(request))
 
     async def _refusal(self, request: Request, error: Exception, refuse: _Refuse) -> Response:
+        refused = error if isinstance(error, UploadError) else InternalFailure()
+        observe.meter.refusal(refused.code, refused.status)
         return await self._handled(request, error) or refuse(request, error)
 
     async def _admitted(self, request: Request, answer: _Answer) -> Response:

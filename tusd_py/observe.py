@@ -1,4 +1,4 @@
-"""What the program says of itself: one line for each event, as text or JSON."""
+"""What the program says of itself: one line for each event, as text or JSON, and counts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,37 @@ from typing import Final, Literal
 LOGGER: Final = logging.getLogger("tusd_py")
 
 
+class Meter:
+    """Counts what happens in this process; this one counts nothing. Called on the event loop."""
+
+    def request(self, method: str) -> None:
+        """Count a request."""
+
+    def refusal(self, code: str, status: int) -> None:
+        """Count a request that ended in an error."""
+
+    def received(self, size: int) -> None:
+        """Count bytes of uploads, as they arrive."""
+
+    def connections(self, change: int) -> None:
+        """Count a connection that was opened (1) or closed (-1)."""
+
+    def event(self, name: str) -> None:
+        """Count what was logged, whether or not anybody reads it."""
+
+
+meter = Meter()
+
+
+def measure_with(new: Meter) -> None:
+    """Let ``new`` count from now on, for all applications of this process."""
+    global meter  # noqa: PLW0603 - one for each process, as the logger
+    meter = new
+
+
 def log(event: str, *, level: int = logging.INFO, **fields: object) -> None:
     """Log one event with its fields, none of which may be a secret."""
+    meter.event(event)
     if LOGGER.isEnabledFor(level):
         LOGGER.log(level, event, extra={"fields": fields})
 

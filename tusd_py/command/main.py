@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ from tusd_py.application import UploadApp, create_app, describe
 from tusd_py.assembly import open_backends
 from tusd_py.command import go_flags as flags
 from tusd_py.command.go_values import quoted
+from tusd_py.command.operations import counts_shared, forget_worker, serve_to_operator
 from tusd_py.command.settings_flags import (
     ONCE,
     SERVE_FLAGS,
@@ -125,10 +126,20 @@ def _serve(words: Sequence[str]) -> int:
         gc.collect()
         gc.freeze()
         gc.set_threshold(10_000, 20, 50)
-        return create_app(config)
+        app = create_app(config)
+        serve_to_operator(app, metrics_path=command.metrics_path if command.expose_metrics else None)
+        return app
 
+    return _run(make_app, replace(settings, on_listening=announce), counts=command.expose_metrics)
+
+
+def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts: bool) -> int:
+    """Serve until a signal; workers that count add their counts up."""
     try:
-        return serve(make_app, replace(settings, on_listening=announce))
+        if not counts or settings.worker_count == 1:
+            return serve(make_app, settings)
+        with counts_shared():
+            return serve(make_app, replace(settings, on_worker_gone=forget_worker))
     except (CannotListen, StartupFailed) as error:
         raise _Failure(str(error), 1) from None
 
@@ -185,7 +196,7 @@ def _announce(config: Config, command: CommandSettings, extensions: Sequence[str
     )
     print(f"Using {config.base_path} as the base path.")
     if command.expose_metrics:
-        print(f"Metrics are not offered yet: nothing is served at {command.metrics_path}.")
+        print(f"Using {command.metrics_path} as the metrics path.")
     if place:
         print(f"You can now upload files to: {url}{config.base_path}")
     sys.stdout.flush()

@@ -36,13 +36,13 @@ class CommandSettings:
         True,
         flag="expose-metrics",
         group="Monitoring, profiling, logging",
-        help="Serve metrics (not offered yet, which is said at the start)",
+        help="Serve metrics for Prometheus",
     )
     metrics_path: str = setting(
         "/metrics",
         flag="metrics-path",
         group="Monitoring, profiling, logging",
-        help="Path of the metrics (not offered yet)",
+        help="Path of the metrics",
     )
     log_format: str = setting(
         "text",

@@ -17,6 +17,8 @@ from starlette.types import Scope
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from tusd_py import observe
+
 from . import access
 from .context import Context
 from .exchange import Exchange
@@ -68,10 +70,12 @@ class UploadProtocol(asyncio.Protocol):
         self._wire = Wire(transport, self._loop)
         self._client = get_remote_addr(transport)
         self._server = get_local_addr(transport)
+        observe.meter.connections(1)
         self._server_state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let everybody know."""
+        observe.meter.connections(-1)
         self._server_state.connections.discard(self)
         self._wire.on_lost()
         if self._exchange is not None:

@@ -108,6 +108,7 @@ class ServerSettings:
     loop: Literal["auto", "asyncio", "uvloop"] = "auto"
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached
+    on_worker_gone: Callable[[int], object] | None = None  # gets the process id of a worker that has ended
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

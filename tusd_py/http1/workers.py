@@ -149,7 +149,11 @@ class _Supervisor:
 
     def _reap(self) -> list[int]:
         """Return the workers that have died since the last time."""
-        return [process_id for process_id in self._started if os.waitpid(process_id, os.WNOHANG)[0]]
+        dead = [process_id for process_id in self._started if os.waitpid(process_id, os.WNOHANG)[0]]
+        if self._settings.on_worker_gone is not None:
+            for process_id in dead:
+                self._settings.on_worker_gone(process_id)
+        return dead
 
     def _restart_dead(self) -> None:
         for process_id in self._reap():

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Final, Protocol
 
+from tusd_py import observe
 from tusd_py.model.body import Body, Calls, DirectSource, Ended, Hash, Piece, Received, StopSignal
 
 #: What waits to be written while a write is under way; beyond it the client is made to wait.
@@ -100,6 +101,7 @@ async def _directly(
     while ended is None:
         count, ended = await source.move(fd, stop.position, end - stop.position, hashes)
         stop.position += count
+        observe.meter.received(count)
     return ended
 
 
@@ -108,7 +110,9 @@ async def _through_memory(body: Body, writer: _Writer, end: int, stop: StopSigna
     try:
         while ended is None:
             pieces, ended = await body.take(end - stop.position)
-            stop.position += sum(map(len, pieces))
+            count = sum(map(len, pieces))
+            stop.position += count
+            observe.meter.received(count)
             await writer.take(pieces)
     finally:
         await writer.finish()
