@@ -84,3 +84,19 @@ def test_every_flag_is_documented(flag: str) -> None:
 @pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Config)])
 def test_every_setting_is_documented(field: str) -> None:
     assert field in words("settings.md")
+
+
+def caught(path: Path) -> set[str]:
+    """Names of the exceptions that a module catches or suppresses."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    kinds: list[ast.AST] = [node.type for node in nodes if isinstance(node, ast.ExceptHandler) and node.type]
+    for node in nodes:
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "suppress":
+            kinds += node.args
+    return {name.id for kind in kinds for name in ast.walk(kind) if isinstance(name, ast.Name)}
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tusd_py" / "service").glob("*.py")), ids=relative)
+def test_use_cases_catch_the_errors_of_the_ports_alone(path: Path) -> None:
+    """What a system says about a medium is its adapter's to translate."""
+    assert not caught(path) & {"OSError", "FileNotFoundError", "FileExistsError", "PermissionError"}

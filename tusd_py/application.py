@@ -122,7 +122,7 @@ class UploadApp(Starlette):
         """Open the state, and close it at the end: for the lifespan of an application that mounts us.
 
         Raises:
-            OSError, CatalogUnusable, ValueError: The upload directory cannot be used.
+            OSError, CatalogUnusable, StoreFailed, ValueError: The upload directory cannot be used.
         """
         await self._open()
         try:
@@ -134,7 +134,7 @@ class UploadApp(Starlette):
         """Return the events that ``Config.record_events`` asked for, to be delivered; opens the state.
 
         Raises:
-            OSError, CatalogUnusable, ValueError: The upload directory cannot be used.
+            OSError, CatalogUnusable, StoreFailed, ValueError: The upload directory cannot be used.
         """
         return (self._backends or await self._open()).service.ports.outbox
 

@@ -91,7 +91,7 @@ async def open_backends(config: Config, open_store: OpenStore = open_files) -> B
     """Open the state in the upload directory, made if need be, and the store that keeps the bytes.
 
     Raises:
-        OSError, CatalogUnusable, ValueError: The directory or the catalog in it cannot be used.
+        OSError, CatalogUnusable, StoreFailed, ValueError: The directory or the catalog in it cannot be used.
         StorageFull, UploadLocked: What is in the directory cannot be taken over.
     """
     state = config.upload_dir / STATE_FOLDER

@@ -11,12 +11,13 @@ from types import ModuleType
 import pytest
 
 from tusd_py.errors import UploadError
+from tusd_py.ports.store import StoreFailed
 
 #: Makes what a contract test takes as arguments, by their names.
 Kit = Callable[[Path, AsyncExitStack], Awaitable[Mapping[str, object]]]
 
 #: How a broken promise shows. Anything else is a fault of the mutant itself and is not caught.
-_SHOWN_BY = (AssertionError, pytest.fail.Exception, OSError, UploadError, TimeoutError)
+_SHOWN_BY = (AssertionError, pytest.fail.Exception, OSError, StoreFailed, UploadError, TimeoutError)
 
 
 def is_kept(contract: ModuleType, test: str, kit: Kit, *, within_s: float = 5.0) -> bool:

@@ -12,6 +12,7 @@ import pytest
 
 from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.model.upload import Upload
+from tusd_py.ports.store import StoreFailed
 
 pytestmark = pytest.mark.anyio
 
@@ -91,6 +92,6 @@ async def test_a_description_that_finds_no_room_leaves_the_old_one(tmp_path: Pat
     await store.create(UPLOAD)
     before = (tmp_path / f"{UPLOAD.id}.info").read_bytes()
     (tmp_path / f".{UPLOAD.id}.info.new").mkdir()
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(StoreFailed, match="directory"):
         await store.export(Upload(id=UPLOAD.id, length=9, created_at=0.0))
     assert (tmp_path / f"{UPLOAD.id}.info").read_bytes() == before

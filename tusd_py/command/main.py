@@ -37,6 +37,7 @@ from tusd_py.errors import UploadError
 from tusd_py.http1.listening import tls_context
 from tusd_py.http1.run import CannotListen, ServerSettings, StartupFailed, serve
 from tusd_py.ports.catalog import CatalogUnusable
+from tusd_py.ports.store import StoreFailed
 from tusd_py.settings import BadSetting, Config, TusdSettings
 
 _USAGE: Final = """\
@@ -46,7 +47,7 @@ Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on po
 #: What may stand in a file for ``-config``; the same file serves every command.
 _IN_FILES: Final = [flag for flag in SERVE_FLAGS if flag.name not in {*ONCE, "config"}]
 #: Errors that mean that a directory cannot be used.
-_UNUSABLE: Final = (OSError, CatalogUnusable, ValueError, UploadError)
+_UNUSABLE: Final = (OSError, CatalogUnusable, StoreFailed, ValueError, UploadError)
 
 
 class _Failure(Exception):

@@ -23,7 +23,11 @@ class Adopted:
     chunks: tuple[UploadChunk, ...] = ()
 
 
-class DataFileMissing(Exception):
+class StoreFailed(Exception):
+    """The medium failed, or cannot do what was asked; the message says why, for the operator alone."""
+
+
+class DataFileMissing(StoreFailed):
     """The data file that a call needs is gone: the upload was deleted, or somebody removed the file."""
 
 
@@ -35,8 +39,8 @@ class DataStore(Protocol):
     and has checked every limit, so a store never decides whether bytes are wanted. Names are ids
     that passed ``is_upload_id``, or those of the service's own files below ``.tusd-py/``.
 
-    Every method may raise OSError when the medium fails, StorageFull when there is no space left on it,
-    TooManyOpenFiles, and DataFileMissing when a data file that must be there is gone.
+    Every method may raise StoreFailed when the medium fails, StorageFull when there is no space left on
+    it, TooManyOpenFiles, and DataFileMissing when a data file that must be there is gone.
     """
 
     async def create(self, upload: Upload) -> None:
@@ -108,7 +112,7 @@ class Allocates(Protocol):
         With ``full`` the space is really reserved, where the medium can; ``none`` only makes the file.
         ``min_free`` bytes must stay free.
 
-        Raises NoSpace, StorageFull, or OSError; the file may have been made then.
+        Raises NoSpace, StorageFull, or StoreFailed; the file may have been made then.
         """
 
 
@@ -127,7 +131,7 @@ class MovesFiles(Protocol):
     async def link(self, name: str, new_name: str) -> None:
         """Give a data file a second name, in place of what has that; on return that survives a power cut.
 
-        Raises OSError also where the medium has no links.
+        Raises StoreFailed also where the medium has no links.
         """
 
     async def move(self, name: str, new_name: str) -> None:

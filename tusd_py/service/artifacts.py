@@ -26,7 +26,7 @@ from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataFileMissing, DataStore, MovesFiles
+from tusd_py.ports.store import DataStore, MovesFiles, StoreFailed
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
@@ -188,7 +188,7 @@ class Artifacts:
         if not isinstance(upload.layout, Joined):
             # A second name and not a new one: whether a final needs the file is decided only when the
             # upload is given up, in one transaction with that.
-            with suppress(OSError, StorageFull, DataFileMissing):
+            with suppress(StoreFailed, StorageFull):
                 await self.files.link(upload.id, file_of(artifact))
                 return
         # A final's bytes are spread over files that others need, and some file systems have no links:

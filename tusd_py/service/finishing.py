@@ -27,7 +27,7 @@ from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.ports.locks import Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataFileMissing, DataStore
+from tusd_py.ports.store import DataStore, StoreFailed
 from tusd_py.service.capabilities import Sync
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.events import Events
@@ -127,7 +127,7 @@ class Finishing:
         """Say in the export of what was kept as ranges that all of its bytes are there."""
         try:
             await self.store.export(upload)
-        except (OSError, UploadError, DataFileMissing):
+        except (StoreFailed, UploadError):
             # It is complete all the same; only a lost catalog would make its sender start again.
             observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 

@@ -8,7 +8,7 @@ from functools import wraps
 from typing import Any, Final, ParamSpec, TypeVar
 
 from tusd_py.errors.server import StorageFull, TooManyOpenFiles
-from tusd_py.ports.store import DataFileMissing
+from tusd_py.ports.store import DataFileMissing, StoreFailed
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -19,9 +19,9 @@ _NO_DESCRIPTOR: Final = frozenset({errno.EMFILE, errno.ENFILE})
 
 
 def translated(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Coroutine[Any, Any, _T]]:
-    """Make a method of a store raise StorageFull, TooManyOpenFiles and DataFileMissing.
+    """Make a method of a store raise StorageFull, TooManyOpenFiles, DataFileMissing and StoreFailed.
 
-    Any other OSError is raised unchanged.
+    FileExistsError is a word of the port.
     """
 
     @wraps(method)
@@ -30,11 +30,19 @@ def translated(method: Callable[_P, Awaitable[_T]]) -> Callable[_P, Coroutine[An
             return await method(*arguments, **options)
         except FileNotFoundError as error:
             raise DataFileMissing(str(error)) from error
-        except OSError as error:
-            if error.errno in _FULL:
-                raise StorageFull from error
-            if error.errno in _NO_DESCRIPTOR:
-                raise TooManyOpenFiles from error
+        except FileExistsError:
             raise
+        except OSError as error:
+            raise translation(error) from error
 
     return call
+
+
+def translation(error: OSError) -> Exception:
+    """Return what the port calls a failure that is about no particular file."""
+    if error.errno in _FULL:
+        return StorageFull()
+    if error.errno in _NO_DESCRIPTOR:
+        return TooManyOpenFiles()
+    named = error.strerror is not None and error.filename is not None
+    return StoreFailed(f"{error.strerror}: {error.filename}" if named else str(error))

@@ -23,7 +23,7 @@ from tusd_py.adapters.store_file.adopt import (
     ranged_export,
     temporary_export,
 )
-from tusd_py.adapters.store_file.failures import translated
+from tusd_py.adapters.store_file.failures import translated, translation
 from tusd_py.adapters.store_file.info import format_info
 from tusd_py.adapters.store_file.space import copy, link, move, reserve, sync_folder, unlink
 from tusd_py.adapters.store_file.writeback import WriteBack
@@ -161,6 +161,8 @@ class FileStore(
             return os.stat(self._path(name), follow_symlinks=False).st_size
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise translation(error) from error
 
     @translated
     async def write(
@@ -249,9 +251,11 @@ class FileStore(
             os.close(fd)
         sync_folder(self._directory)
 
+    @translated
     async def remove(self, name: str) -> None:
         await self._in_thread(unlink, self._path(name))
 
+    @translated
     async def remove_export(self, name: str) -> None:
         await self._in_thread(self._remove_export, name)
 
@@ -271,6 +275,8 @@ class FileStore(
                     raise EOFError(f"the data file {name} is shorter than the catalog says")
                 start += len(block)
                 yield block
+        except OSError as error:
+            raise translation(error) from error
         finally:
             await self.close_files([file])
 
@@ -286,6 +292,7 @@ class FileStore(
         fd = os.open(self._path(name), os.O_RDONLY | _OPEN)
         return os.fdopen(fd, "rb", buffering=0)
 
+    @translated
     async def exported(self) -> list[str]:
         return await self._in_thread(self._exported)
 
@@ -294,6 +301,7 @@ class FileStore(
             found = {exported_id(entry.name) for entry in entries}
         return [upload_id for upload_id in found if upload_id is not None]
 
+    @translated
     async def unfinished_exports(self, *, before: float) -> list[str]:
         return await self._in_thread(self._unfinished_exports, before)
 
@@ -310,6 +318,7 @@ class FileStore(
             return found.st_mtime < before
         return False
 
+    @translated
     async def remove_unfinished_export(self, name: str, *, before: float) -> None:
         await self._in_thread(self._remove_unfinished_export, name, before)
 
@@ -317,6 +326,7 @@ class FileStore(
         if self._is_older(name, before):
             unlink(temporary_export(self._directory, name))
 
+    @translated
     async def adopt(self, upload_id: str) -> Adopted | None:
         return await self._in_thread(adopt_upload, self._directory, upload_id)
 
