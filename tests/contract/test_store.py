@@ -4,7 +4,6 @@ import asyncio
 import errno
 import hashlib
 import os
-import resource
 from dataclasses import replace
 
 import pytest
@@ -12,17 +11,14 @@ import pytest
 from tests.contract.bodies import Sent, sent
 from tusd_py.errors.server import StorageFull, TooManyOpenFiles
 from tusd_py.model.body import Ended, Received, StopSignal
-from tusd_py.model.upload import Upload, UploadChunk, UploadKind, UploadState
+from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.store import (
-    Allocates,
-    Concatenates,
     DataFileMissing,
     DataStore,
     HashesFiles,
     OpensFiles,
     StoreFailed,
     Syncs,
-    Truncates,
 )
 from tusd_py.service.capabilities import digest_of
 
@@ -77,23 +73,6 @@ async def test_bytes_go_to_the_offset(store: DataStore) -> None:
     assert await write(store, 3, b"lo wo", b"rld") == Received(8, Ended.COMPLETE)
     assert await content(store) == b"hello world"
     assert await store.size(ID) == 11
-
-
-@pytest.mark.needs.with_args(Allocates)
-async def test_bytes_go_to_the_offset_and_not_to_the_end(store: DataStore) -> None:
-    """What a dead writer left beyond the offset must not shift what follows."""
-    await store.create(UPLOAD)
-    await write(store, 0, b"verified", b"-LEFT BEHIND")
-    await write(store, 8, b"-right")
-    assert await content(store) == b"verified-rightBEHIND"
-
-
-@pytest.mark.needs.with_args(Allocates)
-async def test_a_write_changes_nothing_before_its_offset(store: DataStore) -> None:
-    await store.create(UPLOAD)
-    await write(store, 0, b"0123456789")
-    await write(store, 9, b"x")
-    assert await content(store) == b"012345678x"
 
 
 async def test_a_body_of_no_bytes_changes_nothing(store: DataStore) -> None:
@@ -199,29 +178,6 @@ async def test_no_descriptor_is_left_open(store: DataStore) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-@pytest.mark.needs.with_args(Truncates)
-async def test_truncate_discards_the_rest(store: DataStore) -> None:
-    """CHECK-06: a rollback must really take the bytes away."""
-    assert isinstance(store, Truncates)
-    await store.create(UPLOAD)
-    await write(store, 0, b"verified", b"-wrong")
-    await store.truncate(ID, 8)
-    assert await store.size(ID) == 8
-    assert await content(store) == b"verified"
-    await write(store, 8, b"+")
-    assert await content(store) == b"verified+"
-
-
-@pytest.mark.needs.with_args(Truncates)
-async def test_truncate_never_makes_up_bytes(store: DataStore) -> None:
-    """After a power cut the file may be shorter than the catalog remembers; zeros are not the client's."""
-    assert isinstance(store, Truncates)
-    await store.create(UPLOAD)
-    await write(store, 0, b"abc")
-    await store.truncate(ID, 8)
-    assert await content(store) == b"abc"
-
-
 async def test_size_of_nothing(store: DataStore) -> None:
     assert await store.size(ID) is None
 
@@ -299,40 +255,6 @@ async def test_read_beyond_the_end_is_no_short_answer(store: DataStore) -> None:
         await read(store, ID, 0, 6)
 
 
-@pytest.mark.needs.with_args(OpensFiles)
-async def test_what_is_open_stays_readable(store: DataStore) -> None:
-    """As what is being read, for a server that sends from files by itself."""
-    assert isinstance(store, OpensFiles)
-    await store.create(UPLOAD)
-    await write(store, 0, b"hello")
-    file = await store.open_file(ID)
-    try:
-        await store.remove(ID)
-        assert os.pread(file.fileno(), 9, 0) == b"hello"
-        with pytest.raises(DataFileMissing):
-            await store.open_file(ID)
-    finally:
-        file.close()
-
-
-@pytest.mark.needs.with_args(OpensFiles)
-async def test_no_descriptor_left_is_said_in_the_ports_words(store: DataStore) -> None:
-    """A process at its limit: nothing can be opened; and afterwards it can again."""
-    assert isinstance(store, OpensFiles)
-    await store.create(UPLOAD)
-    await write(store, 0, b"hello")
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
-    try:
-        with pytest.raises(TooManyOpenFiles):
-            await store.open_file(ID)
-        with pytest.raises(TooManyOpenFiles):
-            await read(store, ID, 0, 5)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert await content(store) == b"hello"
-
-
 async def test_export_replaces_the_export(store: DataStore) -> None:
     """DEFER-07: the declared length."""
     await store.create(replace(UPLOAD, length=None))
@@ -362,35 +284,6 @@ async def test_export_is_seen_whole_or_not_at_all(store: DataStore) -> None:
             await asyncio.sleep(0)
 
     await asyncio.gather(rewrite(), read())
-
-
-@pytest.mark.needs.with_args(Concatenates)
-async def test_a_final_comes_back_with_its_pieces(store: DataStore) -> None:
-    """CONCAT-09, after the catalog is lost."""
-    assert isinstance(store, Concatenates)
-    final = Upload(id="f", kind=UploadKind.FINAL, length=5, concat_header="final;/p2 /p1", created_at=0.0)
-    chunks = []
-    for offset, name, data in [(0, "p2", b"abc"), (3, "p1", b"de")]:
-        partial = replace(UPLOAD, id=name, kind=UploadKind.PARTIAL, length=len(data))
-        await store.create(partial)
-        await write(store, 0, data, name=name)
-        chunks.append(
-            UploadChunk(
-                id=name,
-                upload_id="f",
-                offset=offset,
-                size=len(data),
-                data_file=name,
-                source_id=name,
-                created_at=0.0,
-            )
-        )
-    await store.export_final(final, chunks)
-    adopted = await store.adopt("f")
-    assert adopted is not None
-    assert [replace(chunk, created_at=0.0) for chunk in adopted.chunks] == chunks
-    assert (adopted.upload.kind, adopted.upload.state) == (UploadKind.FINAL, UploadState.COMPLETE)
-    assert adopted.upload.concat_header == "final;/p2 /p1"
 
 
 async def test_nothing_is_adopted_from_nothing(store: DataStore) -> None:

@@ -138,7 +138,10 @@ class MovesFiles(Protocol):
         """Rename a data file, over another one if need be; on return that survives a power cut."""
 
     async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
-        """Make a data file of copies of ``(data file, start, size)``, and feed it to ``taken``."""
+        """Make a data file of copies of ``(data file, start, size)``, and feed it to ``taken``.
+
+        Raises EOFError where a data file ends before its run does.
+        """
 
 
 @runtime_checkable

@@ -19,7 +19,7 @@ _BLOCK: Final = 1 << 20
 
 
 def reserve(fd: int, size: int, *, how: Preallocate, min_free: int) -> None:
-    """Make a file ``size`` bytes long; unwritten bytes read as zeros. See DataStore.allocate."""
+    """Make a file ``size`` bytes long; unwritten bytes read as zeros. See Allocates."""
     if how == "full" or min_free:
         free = os.fstatvfs(fd)
         available = free.f_bavail * free.f_frsize
