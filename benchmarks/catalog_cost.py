@@ -18,9 +18,11 @@ from benchmarks.bench import Values
 from benchmarks.generator import LoadFailed
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
+from tusd_py.model.body import StopSignal
 from tusd_py.model.claims import Granted, Wish
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadKind, new_uuid
+from tusd_py.ports.locks import Held
 from tusd_py.ports.ranges import RangeCatalog
 
 _CHUNK_BYTES: Final = 1024
@@ -73,7 +75,7 @@ async def new_session(ranges: RangeCatalog, size: int) -> str:
         expires_at=now + _WEEK_S,
         layout=Ranged(),
     )
-    await ranges.insert_session(upload, expected_sha256=None, key=None, durable=True)
+    await ranges.insert_session(upload, Held(0, StopSignal()), expected_sha256=None, key=None, durable=True)
     return upload.id
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import pytest
 
 from tests.chunks.lab import Api, content_range, problem
+from tests.contract.uploads import HELD
 from tests.support.tus import sha256
 from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
@@ -30,7 +31,7 @@ async def many_chunks(directory: Path) -> AsyncIterator[tuple[Backends, str]]:
     upload = Upload(id=new_uuid(), kind=UploadKind.SESSION, length=6 * COUNT, created_at=0.0, layout=Ranged())
     ranges = backends.service.ports.ranges
     try:
-        await ranges.insert_session(upload, expected_sha256=None, key=None, durable=False)
+        await ranges.insert_session(upload, HELD, expected_sha256=None, key=None, durable=False)
         await asyncio.gather(*(_received(backends, upload.id, at) for at in range(0, 6 * COUNT, 6)))
         yield backends, upload.id
     finally:
@@ -109,7 +110,7 @@ async def test_t16_refusals_name_what_matters_and_no_more(tmp_path: Path) -> Non
         assert facts["conflicts"][:2] == [ByteRange(9000, 9002), ByteRange(9004, 9006)]
         assert facts["missing"][0] == ByteRange(2, 4)
         assert (len(facts["conflicts"]), len(facts["missing"])) == (1000, 1000)
-        incomplete = await ranges.begin_commit(upload_id)
+        incomplete = await ranges.begin_commit(upload_id, HELD)
         assert isinstance(incomplete, Incomplete)
         assert incomplete.missing == facts["missing"]
         for at in range(0, 6 * COUNT, 6):

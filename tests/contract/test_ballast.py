@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.uploads import HELD
 from tusd_py.adapters.catalog_sqlite.ballast import SIZE, Ballast
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.errors.server import StorageFull
@@ -69,6 +70,6 @@ async def test_none_is_kept_on_a_medium_that_is_nearly_full(
     try:
         assert kept(file) == 0
         assert not catalog.ballast.give_back()
-        await catalog.release("a", tombstone_until=None)
+        await catalog.release("a", HELD, tombstone_until=None)
     finally:
         await catalog.close()

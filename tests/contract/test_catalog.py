@@ -1,12 +1,14 @@
 """The contract of a Catalog: uploads, one at a time and many at once."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
 
 from tests.contract.backends import OpenCatalog
-from tests.contract.uploads import NOW, chunks_of, final, partial, pieces, single
+from tests.contract.uploads import HELD, NOW, chunks_of, final, lost, partial, pieces, single
+from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.finals import PartialGone
 from tusd_py.model.upload import GROWING, ChunkState, Growing, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
@@ -73,7 +75,7 @@ async def test_length_of_a_deferred_upload(catalog: Catalog) -> None:
     """DEFER-07."""
     deferred = single("a", length=None)
     await catalog.insert(deferred)
-    await catalog.set_length("a", 12, max_size=None)
+    await catalog.set_length("a", 12, HELD, max_size=None)
     assert await catalog.get("a") == replace(deferred, length=12)
 
 
@@ -82,7 +84,7 @@ async def test_unverified_bytes_are_remembered_and_forgotten(catalog: Catalog) -
     upload = single("a")
     await catalog.insert(upload)
     for offset in (0, 4, None):
-        await catalog.set_unverified("a", offset)
+        await catalog.set_unverified("a", offset, HELD)
         assert await catalog.get("a") == replace(upload, layout=Growing(offset))
 
 
@@ -96,11 +98,30 @@ async def test_expiry_can_be_moved(catalog: Catalog) -> None:
     assert await catalog.get("b") == single("b", expires_at=NOW)
 
 
+async def test_a_lock_that_is_lost_changes_nothing(catalog: Catalog) -> None:
+    """The upload may be somebody else's by then; only what nobody knows of yet needs no lock."""
+    before = single("a", length=None, layout=Growing(3), expires_at=NOW)
+    await catalog.insert(before)
+    late_changes: list[Callable[[], Awaitable[object]]] = [
+        lambda: catalog.set_length("a", 3, lost(), max_size=None),
+        lambda: catalog.set_unverified("a", None, lost()),
+        lambda: catalog.complete(before, NOW, lost(), expires_at=None),
+        lambda: catalog.release("a", lost(), tombstone_until=NOW),
+        lambda: catalog.release("a", lost(), tombstone_until=None),
+    ]
+    for change in late_changes:
+        with pytest.raises(UploadLocked):
+            await change()
+    assert await catalog.get("a") == before
+    assert not await catalog.is_leftover("a")
+    assert await catalog.release("a", None, tombstone_until=None) == ["a"]
+
+
 async def test_completion(catalog: Catalog) -> None:
     """CHECK-11: with it every byte is verified."""
     upload = single("a", layout=Growing(3), expires_at=NOW)
     await catalog.insert(upload)
-    assert await catalog.complete(upload, NOW + 1, expires_at=NOW + 9) == []
+    assert await catalog.complete(upload, NOW + 1, HELD, expires_at=NOW + 9) == []
     done = replace(
         upload,
         state=UploadState.COMPLETE,
@@ -109,14 +130,14 @@ async def test_completion(catalog: Catalog) -> None:
         layout=GROWING,
     )
     assert await catalog.get("a") == done
-    assert await catalog.complete(upload, NOW + 2, expires_at=None) == []
+    assert await catalog.complete(upload, NOW + 2, HELD, expires_at=None) == []
     assert await catalog.get("a") == done, "only an open upload is completed"
 
 
 async def test_a_tombstone_is_not_completed(catalog: Catalog) -> None:
     await catalog.insert(single("a"))
-    await catalog.release("a", tombstone_until=NOW + 5)
-    await catalog.complete(single("a"), NOW, expires_at=None)
+    await catalog.release("a", HELD, tombstone_until=NOW + 5)
+    await catalog.complete(single("a"), NOW, HELD, expires_at=None)
     found = await catalog.get("a")
     assert found is not None
     assert (found.state, found.completed_at) == (UploadState.EXPIRED, None)
@@ -127,7 +148,7 @@ async def test_expired_uploads_oldest_first(catalog: Catalog) -> None:
     for name, expires_at in (("c", NOW), ("a", NOW - 1), ("b", NOW - 2), ("d", NOW + 0.5), ("e", None)):
         await catalog.insert(single(name, expires_at=expires_at))
     await catalog.insert(single("t"))
-    await catalog.release("t", tombstone_until=NOW - 3)
+    await catalog.release("t", HELD, tombstone_until=NOW - 3)
     assert await catalog.expired(NOW, limit=10) == ["t", "b", "a", "c"]
     assert await catalog.expired(NOW, limit=2) == ["t", "b"]
     assert await catalog.expired(NOW - 5, limit=10) == []
@@ -140,9 +161,9 @@ async def test_open_uploads_page_by_page(catalog: Catalog) -> None:
         await catalog.insert(single(name))
     await catalog.insert(single("deferred", length=None))
     await catalog.insert(single("done"))
-    await catalog.complete(single("done"), NOW, expires_at=None)
+    await catalog.complete(single("done"), NOW, HELD, expires_at=None)
     await catalog.insert(single("gone"))
-    await catalog.release("gone", tombstone_until=NOW)
+    await catalog.release("gone", HELD, tombstone_until=NOW)
     found: list[str] = []
     after = ""
     while page := await catalog.open_uploads(after=after, limit=3):
@@ -166,7 +187,7 @@ async def test_a_refusal_undoes_only_itself(catalog: Catalog) -> None:
         catalog.insert(single("a")),
         catalog.insert_final(final("bad"), pieces("bad", "p", "missing"), max_size=None),
         catalog.insert_final(final("good"), pieces("good", "p"), max_size=None),
-        catalog.release("b", tombstone_until=None),
+        catalog.release("b", HELD, tombstone_until=None),
         catalog.insert(single("c")),
     )
     assert outcomes[1] == PartialGone()
@@ -236,7 +257,7 @@ async def test_processes_see_each_other_s_uploads_at_once(
     second = await open_another()
     await catalog.insert(single("a"))
     assert await second.get("a") == single("a")
-    await second.set_unverified("a", 3)
+    await second.set_unverified("a", 3, HELD)
     assert await catalog.get("a") == single("a", layout=Growing(3))
 
 
@@ -249,7 +270,7 @@ async def test_two_write_at_once_and_none_is_refused(catalog: Catalog, open_anot
         for number in range(8):
             await mine.insert(single(f"{name}{number}"))
             await mine.insert_final(final(f"f{name}{number}"), pieces(f"f{name}{number}", "p"), max_size=None)
-            await mine.release(f"{name}{number}", tombstone_until=None)
+            await mine.release(f"{name}{number}", HELD, tombstone_until=None)
 
     await asyncio.gather(
         *(work(each, f"{n}-{k}-") for n, each in enumerate((catalog, second)) for k in range(3))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.contract.uploads import NOW, chunks_of, final, partial, pieces, single
+from tests.contract.uploads import HELD, NOW, chunks_of, final, partial, pieces, single
 from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import ChunkState, Upload, UploadState
 from tusd_py.ports.catalog import Catalog
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def complete(catalog: Catalog, upload: Upload) -> list[str]:
-    return await catalog.complete(upload, NOW, expires_at=None)
+    return await catalog.complete(upload, NOW, HELD, expires_at=None)
 
 
 async def sizes(catalog: Catalog, upload_id: str = "f") -> list[int | None]:
@@ -76,7 +76,7 @@ async def test_a_final_of_a_deferred_partial(catalog: Catalog) -> None:
     await catalog.insert(partial("a", None))
     await catalog.insert(partial("b", 4))
     assert length_of(await insert_final(catalog, "a", "b")) is None
-    await catalog.set_length("a", 6, max_size=None)
+    await catalog.set_length("a", 6, HELD, max_size=None)
     assert await catalog.get("f") == final(length=10)
     assert await sizes(catalog) == [None, None]
 
@@ -98,7 +98,7 @@ async def test_a_final_of_a_missing_partial_is_refused(catalog: Catalog, gone: s
     await catalog.insert(partial("a"))
     if gone != "never made":
         await catalog.insert(partial("b"))
-        await catalog.release("b", tombstone_until=NOW if gone == "expired" else None)
+        await catalog.release("b", HELD, tombstone_until=NOW if gone == "expired" else None)
     assert await insert_final(catalog, "a", "b") == PartialGone()
     await assert_nothing_left(catalog)
 
@@ -108,7 +108,7 @@ async def assert_nothing_left(catalog: Catalog) -> None:
     assert await catalog.get("f") is None
     assert await chunks_of(catalog, "f") == []
     assert not await catalog.is_leftover("f")
-    assert await catalog.release("a", tombstone_until=None) == ["a"], "nothing refers to its partial"
+    assert await catalog.release("a", HELD, tombstone_until=None) == ["a"], "nothing refers to its partial"
 
 
 async def test_a_missing_partial_is_refused(catalog: Catalog) -> None:
@@ -145,14 +145,14 @@ async def test_a_declared_length_must_fit_the_finals(catalog: Catalog) -> None:
     await catalog.insert(partial("b", 5))
     await insert_final(catalog, "a", "b")
     refused, made = await asyncio.gather(
-        catalog.set_length("a", 6, max_size=10), catalog.insert(single("other"))
+        catalog.set_length("a", 6, HELD, max_size=10), catalog.insert(single("other"))
     )
     assert refused == TooLarge(10)
     assert made is None
     assert await catalog.get("a") == partial("a", None)
     assert await catalog.get("f") == final()
     assert await catalog.get("other") == single("other")
-    await catalog.set_length("a", 5, max_size=10)
+    await catalog.set_length("a", 5, HELD, max_size=10)
     assert await catalog.get("f") == final(length=10)
 
 
@@ -178,7 +178,7 @@ async def test_a_partial_that_completes_while_the_final_is_made(catalog: Catalog
 async def test_release_leaves_nothing_but_the_leftover(catalog: Catalog) -> None:
     """TERM: the file stays on the list until somebody says that it is removed."""
     await catalog.insert(single("a"))
-    assert await catalog.release("a", tombstone_until=None) == ["a"]
+    assert await catalog.release("a", HELD, tombstone_until=None) == ["a"]
     assert await catalog.get("a") is None
     assert await catalog.is_leftover("a")
     assert await catalog.removable() == ["a"]
@@ -191,20 +191,20 @@ async def test_release_leaves_nothing_but_the_leftover(catalog: Catalog) -> None
 async def test_release_with_a_tombstone(catalog: Catalog) -> None:
     """EXPIRE-11: it is still known that it was there, and whose it was."""
     await catalog.insert(single("a", user="ann", expires_at=NOW))
-    assert await catalog.release("a", tombstone_until=NOW + 60) == ["a"]
+    assert await catalog.release("a", HELD, tombstone_until=NOW + 60) == ["a"]
     expected = single("a", user="ann", state=UploadState.EXPIRED, expires_at=NOW + 60)
     assert await catalog.get("a") == expected
     assert await catalog.expired(NOW + 60, limit=9) == ["a"]
     await catalog.forget_leftover("a")
     assert await catalog.get("a") == expected
-    await catalog.release("a", tombstone_until=None)
+    await catalog.release("a", HELD, tombstone_until=None)
     assert await catalog.get("a") is None
 
 
 async def test_releasing_twice_is_fine(catalog: Catalog) -> None:
     await catalog.insert(single("a"))
-    await catalog.release("a", tombstone_until=None)
-    assert await catalog.release("a", tombstone_until=None) == ["a"]
+    await catalog.release("a", HELD, tombstone_until=None)
+    assert await catalog.release("a", HELD, tombstone_until=None) == ["a"]
 
 
 async def test_a_final_keeps_the_files_of_its_partials(catalog: Catalog) -> None:
@@ -213,13 +213,13 @@ async def test_a_final_keeps_the_files_of_its_partials(catalog: Catalog) -> None
         await catalog.insert(partial(name))
     await insert_final(catalog, "a", "b", name="f")
     await insert_final(catalog, "a", name="g")
-    assert await catalog.release("a", tombstone_until=None) == []
+    assert await catalog.release("a", HELD, tombstone_until=None) == []
     assert await catalog.is_leftover("a"), "it must not be adopted again"
     assert await catalog.removable() == []
     assert [chunk.data_file for chunk in await chunks_of(catalog, "f")] == ["a", "b"]
-    assert await catalog.release("f", tombstone_until=NOW) == ["f"]
+    assert await catalog.release("f", HELD, tombstone_until=NOW) == ["f"]
     assert await chunks_of(catalog, "f") == []
-    assert sorted(await catalog.release("g", tombstone_until=None)) == ["a", "g"]
+    assert sorted(await catalog.release("g", HELD, tombstone_until=None)) == ["a", "g"]
     assert sorted(await catalog.removable()) == ["a", "f", "g"]
     for name in ("a", "f", "g"):
         await catalog.forget_leftover(name)
@@ -233,15 +233,15 @@ async def test_the_last_final_frees_every_file_that_it_kept(catalog: Catalog) ->
         await catalog.insert(partial(name))
     await insert_final(catalog, *names)
     for name in names:
-        assert await catalog.release(name, tombstone_until=None) == []
-    assert sorted(await catalog.release("f", tombstone_until=None)) == ["f", *names]
+        assert await catalog.release(name, HELD, tombstone_until=None) == []
+    assert sorted(await catalog.release("f", HELD, tombstone_until=None)) == ["f", *names]
 
 
 async def test_deleting_a_final_keeps_its_partials(catalog: Catalog) -> None:
     """CONCAT-33: they are uploads of their own."""
     await catalog.insert(partial("a"))
     await insert_final(catalog, "a")
-    assert await catalog.release("f", tombstone_until=None) == ["f"]
+    assert await catalog.release("f", HELD, tombstone_until=None) == ["f"]
     assert await catalog.get("a") == partial("a")
     assert not await catalog.is_leftover("a")
-    assert await catalog.release("a", tombstone_until=None) == ["a"]
+    assert await catalog.release("a", HELD, tombstone_until=None) == ["a"]

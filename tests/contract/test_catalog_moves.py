@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from tests.contract.uploads import NOW, single
+from tests.contract.uploads import HELD, NOW, single
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.model.upload import MOVES, Ranged, Upload, UploadEvent, UploadKind, UploadState
@@ -28,13 +28,13 @@ def filled(state: UploadState) -> Upload:
 async def happen(catalog: Catalog, upload: Upload, event: UploadEvent) -> None:
     """Let it happen as the service does, which looked before and may be late."""
     if event is UploadEvent.FINISH:
-        await catalog.complete(upload, NOW, expires_at=None)
+        await catalog.complete(upload, NOW, HELD, expires_at=None)
     elif event is UploadEvent.EXPIRE:
-        await catalog.release(upload.id, tombstone_until=NOW + 1)
+        await catalog.release(upload.id, HELD, tombstone_until=NOW + 1)
     elif event is UploadEvent.COMMIT:
-        await ranges_of(catalog).begin_commit(upload.id)
+        await ranges_of(catalog).begin_commit(upload.id, HELD)
     else:
-        await ranges_of(catalog).reopen(upload.id)
+        await ranges_of(catalog).reopen(upload.id, HELD)
 
 
 @pytest.mark.parametrize(("state", "event"), list(itertools.product(UploadState, UploadEvent)))
@@ -54,5 +54,5 @@ async def test_only_legal_moves_are_made(catalog: Catalog, state: UploadState, e
 @pytest.mark.parametrize("state", UploadState)
 async def test_an_upload_can_be_given_up_in_every_state(catalog: Catalog, state: UploadState) -> None:
     await catalog.insert(filled(state))
-    await catalog.release("a", tombstone_until=None)
+    await catalog.release("a", HELD, tombstone_until=None)
     assert await catalog.get("a") is None

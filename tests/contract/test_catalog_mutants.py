@@ -13,15 +13,16 @@ import pytest
 from tests.contract import test_catalog, test_catalog_finals
 from tests.contract.backends import sqlite_catalog
 from tests.contract.mutants import is_kept
-from tests.contract.uploads import chunks_of
+from tests.contract.uploads import HELD, chunks_of
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import GROWING, ChunkState, Growing, Upload, UploadChunk, UploadState
+from tusd_py.ports.locks import Held
 
 
 class Replaces(SqliteCatalog):
     async def insert(self, upload: Upload, chunks: Sequence[UploadChunk] = (), **more: Any) -> None:
-        await self.release(upload.id, tombstone_until=None)
+        await self.release(upload.id, None, tombstone_until=None)
         await super().insert(upload, chunks, **more)
 
 
@@ -38,28 +39,28 @@ class ReturnsWithoutTheMark(SqliteCatalog):
 
 
 class ForgetsUnverifiedBytes(SqliteCatalog):
-    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+    async def set_unverified(self, upload_id: str, offset: int | None, held: Held, **more: Any) -> None:
         pass
 
 
 class CompletesUnverifiedBytes(SqliteCatalog):
-    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
-        filled = await super().complete(upload, at, **more)
+    async def complete(self, upload: Upload, at: float, held: Held, **more: Any) -> list[str]:
+        filled = await super().complete(upload, at, held, **more)
         assert isinstance(upload.layout, Growing)
-        await self.set_unverified(upload.id, upload.layout.unverified_from)
+        await self.set_unverified(upload.id, upload.layout.unverified_from, held)
         return filled
 
 
 class CompletesTombstones(SqliteCatalog):
-    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
-        await self.release(upload.id, tombstone_until=None)
+    async def complete(self, upload: Upload, at: float, held: Held, **more: Any) -> list[str]:
+        await self.release(upload.id, None, tombstone_until=None)
         await self.insert(upload)
-        return await super().complete(upload, at, **more)
+        return await super().complete(upload, at, held, **more)
 
 
 class TellsNobodyOfFullFinals(SqliteCatalog):
-    async def complete(self, upload: Upload, at: float, **more: Any) -> list[str]:
-        await super().complete(upload, at, **more)
+    async def complete(self, upload: Upload, at: float, held: Held, **more: Any) -> list[str]:
+        await super().complete(upload, at, held, **more)
         return []
 
 
@@ -80,8 +81,10 @@ class LeavesRefusedFinals(SqliteCatalog):
 
 
 class IgnoresTheLimit(SqliteCatalog):
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
-        return await super().set_length(upload_id, length, max_size=None)
+    async def set_length(
+        self, upload_id: str, length: int, held: Held, *, max_size: int | None
+    ) -> TooLarge | None:
+        return await super().set_length(upload_id, length, held, max_size=None)
 
 
 class ReversesChunks(SqliteCatalog):
@@ -94,28 +97,38 @@ class ReversesChunks(SqliteCatalog):
 
 
 class FreesSharedFiles(SqliteCatalog):
-    async def release(self, upload_id: str, **more: Any) -> list[str]:
-        await super().release(upload_id, **more)
+    async def release(self, upload_id: str, held: Held | None, **more: Any) -> list[str]:
+        await super().release(upload_id, held, **more)
         return [upload_id]
 
 
 class FreesOnlyTheFirstPiece(SqliteCatalog):
-    async def release(self, upload_id: str, **more: Any) -> list[str]:
+    async def release(self, upload_id: str, held: Held | None, **more: Any) -> list[str]:
         first = {chunk.data_file for chunk in (await chunks_of(self, upload_id))[:1]}
-        names = await super().release(upload_id, **more)
+        names = await super().release(upload_id, held, **more)
         return [name for name in names if name in first | {upload_id}]
 
 
 class ForgetsLeftovers(SqliteCatalog):
-    async def release(self, upload_id: str, **more: Any) -> list[str]:
-        names = await super().release(upload_id, **more)
+    async def release(self, upload_id: str, held: Held | None, **more: Any) -> list[str]:
+        names = await super().release(upload_id, held, **more)
         await self.forget_leftover(upload_id)
         return names
 
 
+class ListensToLateWriters(SqliteCatalog):
+    async def release(self, upload_id: str, held: Held | None, **more: Any) -> list[str]:
+        return await super().release(upload_id, None, **more)
+
+
+class CompletesForLateWriters(SqliteCatalog):
+    async def complete(self, upload: Upload, at: float, held: Held, **more: Any) -> list[str]:
+        return await super().complete(upload, at, HELD, **more)
+
+
 class LeavesNoTombstone(SqliteCatalog):
-    async def release(self, upload_id: str, **more: Any) -> list[str]:
-        return await super().release(upload_id, **(more | {"tombstone_until": None}))
+    async def release(self, upload_id: str, held: Held | None, **more: Any) -> list[str]:
+        return await super().release(upload_id, held, **(more | {"tombstone_until": None}))
 
 
 class ForgetsTheUserOfTombstones(SqliteCatalog):
@@ -157,6 +170,8 @@ class PagesForEver(SqliteCatalog):
         (FreesSharedFiles, "test_a_final_keeps_the_files_of_its_partials"),
         (FreesOnlyTheFirstPiece, "test_the_last_final_frees_every_file_that_it_kept"),
         (ForgetsLeftovers, "test_release_leaves_nothing_but_the_leftover"),
+        (ListensToLateWriters, "test_a_lock_that_is_lost_changes_nothing"),
+        (CompletesForLateWriters, "test_a_lock_that_is_lost_changes_nothing"),
         (LeavesNoTombstone, "test_release_with_a_tombstone"),
         (ForgetsTheUserOfTombstones, "test_release_with_a_tombstone"),
         (ReleasesSharedFiles, "test_a_final_keeps_the_files_of_its_partials"),

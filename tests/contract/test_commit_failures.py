@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.uploads import NOW, single
+from tests.contract.uploads import HELD, NOW, single
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.model.commits import CommitFailure, Piece
@@ -39,14 +39,14 @@ async def ranges(tmp_path: Path, anyio_backend: str) -> AsyncIterator[RangeCatal
     catalog = await open_catalog(tmp_path / "catalog.sqlite3")
     session = single("a", kind=UploadKind.SESSION, layout=Ranged(0), expires_at=NOW)
     ranges = SqliteRanges(catalog)
-    await ranges.insert_session(session, expected_sha256=None, key=None, durable=False)
+    await ranges.insert_session(session, HELD, expected_sha256=None, key=None, durable=False)
     yield ranges
     await catalog.close()
 
 
 @pytest.mark.parametrize("failure", [MISMATCH, PARTS, PLAIN], ids=lambda failure: failure.code)
 async def test_a_failure_is_given_back_as_it_was(ranges: RangeCatalog, failure: CommitFailure) -> None:
-    await ranges.reopen("a", failure=failure)
+    await ranges.reopen("a", HELD, failure=failure)
     assert (await ranges.facts("a")).last_error == failure
 
 
@@ -66,7 +66,7 @@ async def test_a_failure_that_an_earlier_version_kept(ranges: RangeCatalog, tmp_
 
 async def test_sqlite_keeps_it_as_an_earlier_version_did(ranges: RangeCatalog, tmp_path: Path) -> None:
     """Workers of an earlier version may be reading the same file."""
-    await ranges.reopen("a", failure=PARTS)
+    await ranges.reopen("a", HELD, failure=PARTS)
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite3", timeout=10)) as connection:
         ((kept,),) = connection.execute("SELECT last_error FROM sessions")
     assert json.loads(kept)["members"] == {

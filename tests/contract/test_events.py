@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from tests.contract.backends import OpenCatalog
-from tests.contract.uploads import NOW, final, partial, pieces, single
+from tests.contract.uploads import HELD, NOW, final, partial, pieces, single
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
@@ -48,8 +48,8 @@ async def insert(catalog: Catalog, *names: str) -> None:
 
 async def test_nothing_is_written_when_nobody_wants_to_know(catalog: Catalog) -> None:
     await catalog.insert(single("a"))
-    await catalog.complete(single("a"), NOW, expires_at=None)
-    await catalog.release("a", tombstone_until=None)
+    await catalog.complete(single("a"), NOW, HELD, expires_at=None)
+    await catalog.release("a", HELD, tombstone_until=None)
     assert await told(catalog) == []
 
 
@@ -65,8 +65,8 @@ async def test_every_change_of_an_upload_in_order(catalog: Catalog) -> None:
     """Creating, completing and giving up."""
     upload = single("a")
     await catalog.insert(upload, event=event(CREATED, upload))
-    await catalog.complete(upload, NOW, expires_at=None, event=event(COMPLETED, upload))
-    await catalog.release("a", tombstone_until=NOW, event=event(EXPIRED, upload))
+    await catalog.complete(upload, NOW, HELD, expires_at=None, event=event(COMPLETED, upload))
+    await catalog.release("a", HELD, tombstone_until=NOW, event=event(EXPIRED, upload))
     assert await told(catalog) == [("a", "created"), ("a", "completed"), ("a", "expired")]
 
 
@@ -79,9 +79,9 @@ async def test_an_upload_is_completed_once(catalog: Catalog) -> None:
     """Also not when it is gone, or never was."""
     for name in ("a", "gone"):
         await catalog.insert(single(name))
-    await catalog.release("gone", tombstone_until=NOW)
+    await catalog.release("gone", HELD, tombstone_until=NOW)
     for name in ("a", "a", "gone", "never"):
-        await catalog.complete(single(name), NOW, expires_at=None, event=event(COMPLETED, single(name)))
+        await catalog.complete(single(name), NOW, HELD, expires_at=None, event=event(COMPLETED, single(name)))
     assert await told(catalog) == [("a", "completed")]
 
 
@@ -91,15 +91,17 @@ async def test_an_upload_goes_once(catalog: Catalog, first: float | None, second
     """A tombstone that is forgotten is nothing that happened to an upload."""
     await catalog.insert(single("a"))
     for until in (first, second):
-        await catalog.release("a", tombstone_until=until, event=event(TERMINATED, single("a")))
-    await catalog.release("never", tombstone_until=None, event=event(TERMINATED, single("never")))
+        await catalog.release("a", HELD, tombstone_until=until, event=event(TERMINATED, single("a")))
+    await catalog.release("never", HELD, tombstone_until=None, event=event(TERMINATED, single("never")))
     assert await told(catalog) == [("a", "terminated")]
 
 
 async def test_a_partial_and_its_final(catalog: Catalog) -> None:
     """The event of a final has the length that it turned out to have."""
     await catalog.insert(partial("p", 3), event=event(CREATED, partial("p", 3)))
-    await catalog.complete(partial("p", 3), NOW, expires_at=None, event=event(COMPLETED, partial("p", 3)))
+    await catalog.complete(
+        partial("p", 3), NOW, HELD, expires_at=None, event=event(COMPLETED, partial("p", 3))
+    )
     await catalog.insert_final(
         final("f"), pieces("f", "p", "p"), max_size=None, event=event(CREATED, final("f"))
     )
@@ -124,7 +126,7 @@ async def test_a_session_and_its_event(catalog: Catalog) -> None:
     for _ in range(2):
         with suppress(CatalogUnusable):
             await ranges.insert_session(
-                upload, expected_sha256=None, key=None, durable=False, event=event(CREATED, upload)
+                upload, HELD, expected_sha256=None, key=None, durable=False, event=event(CREATED, upload)
             )
     assert await told(catalog) == [("s", "created")]
 
@@ -170,8 +172,10 @@ async def test_the_order_is_that_of_the_changes(open_another: OpenCatalog, catal
     async def live(name: str, turn: int) -> None:
         upload = single(name)
         await catalogs[turn % 2].insert(upload, event=event(CREATED, upload))
-        await catalogs[(turn + 1) % 2].complete(upload, NOW, expires_at=None, event=event(COMPLETED, upload))
-        await catalogs[turn % 2].release(name, tombstone_until=None, event=event(TERMINATED, upload))
+        await catalogs[(turn + 1) % 2].complete(
+            upload, NOW, HELD, expires_at=None, event=event(COMPLETED, upload)
+        )
+        await catalogs[turn % 2].release(name, HELD, tombstone_until=None, event=event(TERMINATED, upload))
 
     await asyncio.gather(*(live(f"u{turn}", turn) for turn in range(20)))
     events = await told(catalog)

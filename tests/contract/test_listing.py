@@ -14,7 +14,7 @@ import aiosqlite
 import pytest
 
 from tests.contract.test_sqlite import end, go, line_of, look, worker
-from tests.contract.uploads import single
+from tests.contract.uploads import HELD, single
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.listing import Listing, artifacts_listing, uploads_listing
@@ -141,9 +141,9 @@ async def test_lists_of_artifacts(catalog: SqliteCatalog, tmp_path: Path) -> Non
             created_at=float(9 - number // 3),
             is_ready=False,
         )
-        await artifacts.insert_pending(made)
+        await artifacts.insert_pending(made, HELD)
         if number != 8:
-            await artifacts.finish(made, upload_id=None)
+            await artifacts.finish(made, HELD, upload_id=None)
 
     async def ids(user: str | None, of_nobody: bool, **more: str | None) -> tuple[int, list[str]]:
         sha256 = more.get("sha256")
@@ -198,7 +198,7 @@ async def test_lists_hold_nobody_up(catalog: SqliteCatalog) -> None:
         await asyncio.to_thread(begun.wait, 30)
         await catalog.insert(single("b"))
         assert await catalog.get("b") is not None
-        await catalog.release("a", tombstone_until=None)
+        await catalog.release("a", HELD, tombstone_until=None)
         assert await catalog.get("a") is None
         assert not reading.done()
     finally:

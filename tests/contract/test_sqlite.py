@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.uploads import NOW, chunks_of, partial, single
+from tests.contract.uploads import HELD, NOW, chunks_of, partial, single
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.connection import connect
@@ -129,10 +129,12 @@ async def test_the_chunks_of_an_older_catalog_come_into_one_table(file: Path) ->
     )
     assert (claimed.range, claimed.start, claimed.worker) == (ByteRange(5, 9), 5, "w")
     assert (claimed.state, claimed.data_file) == (ChunkState.RECEIVING, "s")
-    assert await catalog.complete(partial("half", 4), NOW, expires_at=None) == ["f"], "it waited for this one"
-    assert await catalog.release("done", tombstone_until=None) == [], "the final uses its file"
+    assert await catalog.complete(partial("half", 4), NOW, HELD, expires_at=None) == ["f"], (
+        "it waited for this one"
+    )
+    assert await catalog.release("done", HELD, tombstone_until=None) == [], "the final uses its file"
     for name in ("s", "tusd"):
-        assert await catalog.release(name, tombstone_until=None) == [name]
+        assert await catalog.release(name, HELD, tombstone_until=None) == [name]
         assert await chunks_of(catalog, name) == []
     await catalog.close()
 

@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+from tusd_py.model.body import StopSignal
 from tusd_py.model.upload import JOINED, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Held
 
 NOW = 1_800_000_000.0
+#: The lock of whatever upload a test changes.
+HELD = Held(0, StopSignal())
+
+
+def lost() -> Held:
+    """A lock that was lost."""
+    held = Held(0, StopSignal())
+    held.lose()
+    return held
 
 
 def single(upload_id: str, **changes: Any) -> Upload:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from tusd_py.model.ranges import Artifact
+from tusd_py.ports.locks import Held
 
 
 class ArtifactCatalog(Protocol):
@@ -14,7 +15,7 @@ class ArtifactCatalog(Protocol):
     async def get(self, artifact_id: str) -> Artifact | None:
         """Return an artifact that is ready."""
 
-    async def insert_pending(self, artifact: Artifact) -> Artifact:
+    async def insert_pending(self, artifact: Artifact, held: Held) -> Artifact:
         """Add an artifact whose file is about to be moved to its place.
 
         Returns:
@@ -24,16 +25,16 @@ class ArtifactCatalog(Protocol):
     async def has_file(self, sha256: str) -> bool:
         """Whether some artifact of that content, of any user, is ready."""
 
-    async def set_pending(self, artifact: Artifact) -> None:
+    async def set_pending(self, artifact: Artifact, held: Held) -> None:
         """Say that the file of an artifact is about to go, unless others of the same content need it.
 
         Works on a full medium, as ``delete`` does; see ``Catalog.keep_room``.
         """
 
-    async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
+    async def finish(self, artifact: Artifact, held: Held, *, upload_id: str | None) -> None:
         """Say that the file is in its place, and that ``upload_id`` went into the artifact."""
 
-    async def delete(self, artifact: Artifact) -> None:
+    async def delete(self, artifact: Artifact, held: Held) -> None:
         """Forget an artifact."""
 
     async def pending(self, sha256: str | None = None) -> list[Artifact]:

@@ -8,6 +8,7 @@ from typing import Protocol
 from tusd_py.model.events import Event
 from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
+from tusd_py.ports.locks import Held
 
 
 class CatalogUnusable(Exception):
@@ -18,8 +19,11 @@ class Catalog(Protocol):
     """Remembers uploads and chunks.
 
     Each method is one transaction: all of it happens, or nothing. When a method returns, what it wrote
-    survives the death of the process; with ``durable`` also a power cut. The caller holds the upload's
-    lock for everything that changes it.
+    survives the death of the process; with ``durable`` also a power cut.
+
+    What changes an upload takes the lock that its caller holds, and raises UploadLocked when that is lost.
+    A catalog whose locks can be lost compares the epoch in the transaction, so that a late writer changes
+    nothing. The other methods need no lock: what they add or forget is right whenever that happens.
 
     An ``event`` goes into the outbox in the transaction of the change that it tells of, and only if that
     changed something (see Outbox).
@@ -75,7 +79,9 @@ class Catalog(Protocol):
             offset: So many are passed over first.
         """
 
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
+    async def set_length(
+        self, upload_id: str, length: int, held: Held, *, max_size: int | None
+    ) -> TooLarge | None:
         """Set the length of a deferred upload, and of a final whose last unknown piece it was.
 
         Returns:
@@ -83,16 +89,19 @@ class Catalog(Protocol):
             was changed.
         """
 
-    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+    async def set_unverified(
+        self, upload_id: str, offset: int | None, held: Held, *, durable: bool = False
+    ) -> None:
         """Record from which byte on the upload's bytes await their checksum; None: all are verified."""
 
     async def renew(self, upload_id: str, expires_at: float) -> None:
-        """Move the time at which the upload expires."""
+        """Move the time at which the upload expires; later, so it needs no lock."""
 
     async def complete(
         self,
         upload: Upload,
         at: float,
+        held: Held,
         *,
         expires_at: float | None,
         durable: bool = False,
@@ -105,11 +114,11 @@ class Catalog(Protocol):
         """
 
     async def release(
-        self, upload_id: str, *, tombstone_until: float | None, event: Event | None = None
+        self, upload_id: str, held: Held | None, *, tombstone_until: float | None, event: Event | None = None
     ) -> list[str]:
         """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
 
-        Works on a full medium, too, see ``keep_room``.
+        Works on a full medium, too, see ``keep_room``. An upload that nobody knows of yet needs no lock.
 
         Returns:
             Names of the data files that nothing refers to any more. They stay on the list of

@@ -30,22 +30,23 @@ class Held:
     holder still works. A locker whose locks can be lost makes one of these for each and calls ``lose``.
 
     Attributes:
-        epoch: Greater than that of whoever held the lock before, where a lock can be lost, so that a
-            catalog can refuse a late writer; otherwise always the same.
+        epoch: Where a lock can be lost: greater than that of whoever held it before, and of no other lock, so
+            that a catalog can tell a late writer by it. Otherwise always the same.
+        stop: The signal that the lock was taken with: requested when somebody else wants it, or has it.
         is_lost: Whether the lock is gone. The holder must change nothing any more.
     """
 
-    __slots__ = ("_stop", "epoch", "is_lost")
+    __slots__ = ("epoch", "is_lost", "stop")
 
     def __init__(self, epoch: int, stop: StopSignal) -> None:
         self.epoch = epoch
         self.is_lost = False
-        self._stop = stop
+        self.stop = stop
 
     def lose(self) -> None:
         """Say that the lock is gone; the body that runs under it is stopped."""
         self.is_lost = True
-        self._stop.request()
+        self.stop.request()
 
     def check(self) -> None:
         """Raise UploadLocked if the lock is lost: the upload is somebody else's now."""

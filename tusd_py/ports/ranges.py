@@ -11,6 +11,7 @@ from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts
 from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
+from tusd_py.ports.locks import Held
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class RangeCatalog(Protocol):
     async def insert_session(
         self,
         upload: Upload,
+        held: Held,
         *,
         expected_sha256: str | None,
         key: str | None,
@@ -49,7 +51,7 @@ class RangeCatalog(Protocol):
         ``event`` goes into the outbox with it, see Catalog.
         """
 
-    async def convert(self, upload: Upload, chunk: UploadChunk | None) -> None:
+    async def convert(self, upload: Upload, chunk: UploadChunk | None, held: Held) -> None:
         """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""
 
     async def facts(self, upload_id: str) -> SessionFacts:
@@ -88,17 +90,22 @@ class RangeCatalog(Protocol):
     async def claimants(self, upload_id: str | None = None) -> list[str]:
         """Return the workers that hold claims."""
 
-    async def drop_claims_of(self, worker: str) -> None:
-        """Give up all claims of a worker that is dead."""
+    async def drop_claims_of(self, worker: str, held: Held) -> None:
+        """Give up all claims of a worker that is dead: its lock is ``held``."""
 
-    async def begin_commit(self, upload_id: str) -> Begun | Incomplete | NotOpen:
+    async def begin_commit(self, upload_id: str, held: Held) -> Begun | Incomplete | NotOpen:
         """Move an upload to COMMITTING if it may be, as ``model.commits.decide_commit`` decides."""
 
-    async def set_sha256(self, upload_id: str, sha256: str) -> None:
+    async def set_sha256(self, upload_id: str, sha256: str, held: Held) -> None:
         """Record the digest of the whole."""
 
     async def reopen(
-        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), failure: CommitFailure | None = None
+        self,
+        upload_id: str,
+        held: Held,
+        *,
+        drop: Sequence[UploadChunk] = (),
+        failure: CommitFailure | None = None,
     ) -> None:
         """End a commit without success; the ranges ``drop`` become missing."""
 

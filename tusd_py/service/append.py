@@ -23,7 +23,7 @@ from tusd_py.errors.uploads import (
 from tusd_py.model.body import Body, Ended, StopSignal
 from tusd_py.model.upload import MAX_LENGTH, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.capabilities import Sync
@@ -97,17 +97,16 @@ class Appender:
         name, timeout_s = upload_lock(upload_id), self.config.acquire_lock_timeout_s
         hold = self.locker.hold(name, stop, timeout_s=timeout_s, at=offset, before_asking=check)
         async with hold as held:
-            upload = await self._found(upload_id, caller)
+            upload = await self._found(upload_id, held, caller)
             await self._check(upload, offset)
             declared = upload if length is None else self._declared(upload, offset, length)
             self._check_room(declared, offset, body)
             if declared.length != upload.length:
-                await self._keep_length(declared)
+                await self._keep_length(declared, held)
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
-            written = await self._write(declared, offset, body, expected, stop)
-            held.check()
-            return await self._conclude(declared, written, caller)
+            written = await self._write(declared, offset, body, expected, held)
+            return await self._conclude(declared, written, held, caller)
 
     def check_offered(self, expected: ExpectedChecksum) -> None:
         """Raise FeatureDisabled for a checksum where bytes that are wrong could not be taken back."""
@@ -115,23 +114,23 @@ class Appender:
             raise FeatureDisabled("Upload-Checksum is not offered here")
 
     async def fill(
-        self, upload: Upload, body: Body, expected: ExpectedChecksum, stop: StopSignal, caller: Caller
+        self, upload: Upload, body: Body, expected: ExpectedChecksum, held: Held, caller: Caller
     ) -> Progress:
-        """Store the first bytes of an upload that nobody knows of yet; the caller holds its lock.
+        """Store the first bytes of an upload that nobody knows of yet; its lock is ``held``.
 
         Raises:
             UploadError: As ``append``. Unless the body came whole, the upload is not finished.
         """
         self._check_room(upload, 0, body)
-        written = await self._write(upload, 0, body, expected, stop)
+        written = await self._write(upload, 0, body, expected, held)
         if written.ended is not Ended.COMPLETE:
             raise self._early_end(upload, written)
-        return await self._conclude(upload, written, caller)
+        return await self._conclude(upload, written, held, caller)
 
-    async def _found(self, upload_id: str, caller: Caller) -> Upload:
+    async def _found(self, upload_id: str, held: Held, caller: Caller) -> Upload:
         """Return the upload, without what an earlier request left that never was verified."""
         upload = await self.lookup.find(upload_id, caller)
-        return upload if self.verified is None else await self.verified.recovered(upload)
+        return upload if self.verified is None else await self.verified.recovered(upload, held)
 
     async def _check(self, upload: Upload, offset: int) -> None:
         if upload.kind is UploadKind.FINAL:
@@ -154,8 +153,10 @@ class Appender:
             raise MaxSizeExceeded(max_size=limit)
         return replace(upload, length=length)
 
-    async def _keep_length(self, upload: Upload) -> None:
-        refused = await self.catalog.set_length(upload.id, upload.length or 0, max_size=self.config.max_size)
+    async def _keep_length(self, upload: Upload, held: Held) -> None:
+        refused = await self.catalog.set_length(
+            upload.id, upload.length or 0, held, max_size=self.config.max_size
+        )
         if refused is not None:
             raise MaxSizeExceeded(max_size=refused.limit)
         await self.store.export(upload)
@@ -178,27 +179,28 @@ class Appender:
         return LengthExceeded(length=upload.length, offset=offset)
 
     async def _write(
-        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
+        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, held: Held
     ) -> _Written:
         if isinstance(upload.layout, Ranged) and upload.state is UploadState.OPEN:
-            stop.shown = offset
-            received = await self.ranged.write(upload, offset, body, expected, stop)
+            held.stop.shown = offset
+            received = await self.ranged.write(upload, offset, body, expected, held.stop)
             return _Written(offset + received.count, received.ended)
         limit = self._limit(upload) - offset
         if expected.is_asked_for and upload.state is UploadState.OPEN and self.verified is not None:
-            stop.shown = offset
-            received = await self.verified.write(upload, offset, body, expected, stop, limit=limit)
+            held.stop.shown = offset
+            received = await self.verified.write(upload, offset, body, expected, held, limit=limit)
         else:
-            received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=stop)
+            received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=held.stop)
             if self.config.durability == "patch":
                 await self.sync(upload.id)
         return _Written(offset + received.count, received.ended)
 
-    async def _conclude(self, upload: Upload, written: _Written, caller: Caller) -> Progress:
+    async def _conclude(self, upload: Upload, written: _Written, held: Held, caller: Caller) -> Progress:
         """Renew the expiry, finish what is full, and say why the body ended early if it did."""
+        held.check()
         progress = Progress(upload, written.offset)
         if completes(upload, written.offset):
-            progress = await self._finished(progress, caller)
+            progress = await self._finished(progress, held, caller)
         elif upload.state is UploadState.OPEN:
             progress = replace(progress, upload=await self.lifetime.renewed(progress.upload))
         observe.log(
@@ -214,10 +216,10 @@ class Appender:
             return progress
         raise self._early_end(upload, written)
 
-    async def _finished(self, progress: Progress, caller: Caller) -> Progress:
+    async def _finished(self, progress: Progress, held: Held, caller: Caller) -> Progress:
         """Finish what is full. Where a chunk before these bytes was deleted meanwhile, it is not."""
         try:
-            done, reply = await self.finishing.finish(progress.upload, caller.request)
+            done, reply = await self.finishing.finish(progress.upload, held, caller.request)
         except SessionIncomplete:
             current = await self.catalog.get(progress.upload.id)
             if current is None:

@@ -24,7 +24,7 @@ from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Joined, Upload, UploadState, new_uuid
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.locks import Locker, LockName, other_lock, upload_lock
+from tusd_py.ports.locks import Held, Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore, MovesFiles, StoreFailed
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
@@ -91,15 +91,15 @@ class Artifacts:
             StopSignal(),
             timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=check,
-        ):
+        ) as held:
             upload = await self.lookup.find(upload.id, caller)
             if await self.finishing.is_due(upload):
-                upload, _ = await self.finishing.finish(upload, caller.request)
+                upload, _ = await self.finishing.finish(upload, held, caller.request)
             if upload.state is not UploadState.COMPLETE:
                 raise UploadNotCommitted(upload.id)
             if not isinstance(upload.layout, Joined) and await self.store.size(upload.id) != upload.length:
                 raise UploadNotFound  # its file was lost, or cut, after it was verified
-            return await self._place(upload, await self.sha256_of(upload))
+            return await self._place(upload, await self.sha256_of(upload, held), held)
 
     async def from_body(
         self, body: Body, expected: ExpectedDigests, metadata: dict[str, bytes], caller: Caller
@@ -112,17 +112,19 @@ class Artifacts:
         upload = made.upload
         async with self.locker.hold(
             upload_lock(upload.id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
-        ):
+        ) as held:
             try:
-                upload, sha256 = await self._receive(upload, body, expected)
-                upload, _ = await self.finishing.finish(upload, caller.request)
-                return await self._place(upload, sha256)
+                upload, sha256 = await self._receive(upload, body, expected, held)
+                upload, _ = await self.finishing.finish(upload, held, caller.request)
+                return await self._place(upload, sha256, held)
             except BaseException:
                 if await self.catalog.get(upload.id) is not None:
-                    await self.disposal.give_up(upload)
+                    await self.disposal.give_up(upload, held)
                 raise
 
-    async def _receive(self, upload: Upload, body: Body, expected: ExpectedDigests) -> tuple[Upload, str]:
+    async def _receive(
+        self, upload: Upload, body: Body, expected: ExpectedDigests, held: Held
+    ) -> tuple[Upload, str]:
         taken, stop = Sha256(), StopSignal()
         limit = self.config.max_size or 2**63 - 1
         with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
@@ -132,10 +134,10 @@ class Artifacts:
             if checksum.expected != taken.digest():
                 raise DigestMismatch(expected=checksum.expected.hex(), actual=taken.hexdigest())
         # No final names it, so it cannot be too large for one.
-        await self.catalog.set_length(upload.id, received.count, max_size=None)
+        await self.catalog.set_length(upload.id, received.count, held, max_size=None)
         return replace(upload, length=received.count), taken.hexdigest()
 
-    async def sha256_of(self, upload: Upload) -> str:
+    async def sha256_of(self, upload: Upload, held: Held) -> str:
         """Return the digest of a complete upload; read and remembered when it is not known yet."""
         facts = await self.ranges.facts(upload.id)
         if facts.sha256 is not None:
@@ -143,11 +145,11 @@ class Artifacts:
         taken = Sha256()
         for segment in await self.reading.segments(upload):
             await digest(self.digest, segment.data_file, segment.start, segment.start + segment.size, taken)
-        await self.ranges.set_sha256(upload.id, taken.hexdigest())
+        await self.ranges.set_sha256(upload.id, taken.hexdigest(), held)
         return taken.hexdigest()
 
-    async def _place(self, upload: Upload, sha256: str) -> Made:
-        """Give the content its final name. The caller has the upload's lock."""
+    async def _place(self, upload: Upload, sha256: str, held: Held) -> Made:
+        """Give the content its final name. The upload's lock is ``held``."""
         wanted = Artifact(
             id=new_uuid(),
             sha256=sha256,
@@ -159,9 +161,9 @@ class Artifacts:
         )
         async with self.locker.hold(
             _lock_name(sha256), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
-        ):
-            await self._recover_content(sha256)
-            artifact = await self.artifacts.insert_pending(wanted)
+        ) as content:
+            await self._recover_content(sha256, content)
+            artifact = await self.artifacts.insert_pending(wanted, content)
             is_new, is_there = artifact.id == wanted.id, await self._is_there(artifact)
             if is_there and not is_new and self.config.duplicate_artifact == "reject":
                 raise ArtifactExists(artifact.id)
@@ -170,10 +172,10 @@ class Artifacts:
                     await self._move(upload, artifact)
             except Exception:  # a full medium, a source that is too short: whatever it is, undo the row
                 if is_new and await self.store.size(file_of(artifact)) is None:
-                    await self.artifacts.delete(artifact)
+                    await self.artifacts.delete(artifact, content)
                 raise
-            await self.artifacts.finish(artifact, upload_id=upload.id)
-            await self.disposal.give_up(upload)
+            await self.artifacts.finish(artifact, content, upload_id=upload.id)
+            await self.disposal.give_up(upload, held)
         event = "ArtifactCreated" if is_new else "ArtifactKnown" if is_there else "ArtifactRestored"
         observe.log(event, id=artifact.id, upload=upload.id, size=artifact.size)
         return Made(replace(artifact, is_ready=True), is_new=is_new)
@@ -209,22 +211,22 @@ class Artifacts:
         for artifact in await self.artifacts.pending():
             async with self.locker.hold_if_free(_lock_name(artifact.sha256)) as held:
                 if held:
-                    await self._recover_one(artifact)
+                    await self._recover_one(artifact, held)
 
-    async def _recover_content(self, sha256: str) -> None:
-        """Finish or undo what dead processes left of this content; the caller has the content's lock."""
+    async def _recover_content(self, sha256: str, held: Held) -> None:
+        """Finish or undo what dead processes left of this content, whose lock is ``held``."""
         for artifact in await self.artifacts.pending(sha256):
-            await self._recover_one(artifact)
+            await self._recover_one(artifact, held)
 
-    async def _recover_one(self, artifact: Artifact) -> None:
+    async def _recover_one(self, artifact: Artifact, held: Held) -> None:
         await self.store.remove(f"{FOLDER}/.new-{artifact.id}")
         if await self.store.size(file_of(artifact)) != artifact.size:
-            await self.artifacts.delete(artifact)
+            await self.artifacts.delete(artifact, held)
             return
-        await self.artifacts.finish(artifact, upload_id=artifact.upload_id)
+        await self.artifacts.finish(artifact, held, upload_id=artifact.upload_id)
         upload = artifact.upload_id and await self.catalog.get(artifact.upload_id)
         if upload:
-            await self.disposal.give_up(upload)
+            await self.disposal.give_up(upload, held)
         observe.log("ArtifactRecovered", id=artifact.id)
 
     async def get(self, artifact_id: str, caller: Caller) -> Artifact:
@@ -239,13 +241,13 @@ class Artifacts:
         artifact = await self.get(artifact_id, caller)
         async with self.locker.hold(
             _lock_name(artifact.sha256), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
-        ):
-            await self._recover_content(artifact.sha256)
+        ) as held:
+            await self._recover_content(artifact.sha256, held)
             await self.get(artifact_id, caller)
-            await self.artifacts.set_pending(artifact)
+            await self.artifacts.set_pending(artifact, held)
             if not await self.artifacts.has_file(artifact.sha256):
                 await self.store.remove(file_of(artifact))
-            await self.artifacts.delete(artifact)
+            await self.artifacts.delete(artifact, held)
         observe.log("ArtifactDeleted", id=artifact_id)
 
     async def list_artifacts(

@@ -28,7 +28,7 @@ from tusd_py.model.claims import Busy, Forgotten, Granted, Repeat, Wish
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Ranged, Upload, UploadChunk, UploadKind, UploadState, new_uuid
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import Allocates, DataFileMissing, DataStore
 from tusd_py.service.alive import Sha256, digest, stopped_when_idle
@@ -171,10 +171,10 @@ class Chunks:
             StopSignal(),
             timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=check,
-        ):
+        ) as held:
             current = await look()
             if not isinstance(current.layout, Ranged):
-                current = await self._convert(current, current.length or 0)
+                current = await self._convert(current, current.length or 0, held)
         return current
 
     async def _check_prospects(self, upload: Upload, wanted: ByteRange, length: int) -> None:
@@ -186,8 +186,8 @@ class Chunks:
             missing = [ByteRange(held, length)] if held < length else []
             raise RangeOverlap(conflicts=[ByteRange(0, held)], missing=missing)
 
-    async def _convert(self, upload: Upload, length: int) -> Upload:
-        """Give an upload its whole file; what it holds becomes one chunk. The caller has its lock."""
+    async def _convert(self, upload: Upload, length: int, lock: Held) -> Upload:
+        """Give an upload its whole file; what it holds becomes one chunk. Its lock is ``lock``."""
         held = await self.lookup.offset(upload)
         chunk = None
         if held:
@@ -207,9 +207,10 @@ class Chunks:
                 await self.sync(upload.id)
         # The file grows after the catalog knows that its size says nothing any more, and after the export
         # says so to whoever finds it without the catalog.
+        lock.check()
         ranged = replace(upload, layout=Ranged(held))
         await self.store.export(ranged)
-        await self.ranges.convert(upload, chunk)
+        await self.ranges.convert(upload, chunk, lock)
         await self.space.allocate(upload.id, length, how=self.config.preallocate, min_free=0)
         return ranged
 

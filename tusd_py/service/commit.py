@@ -18,7 +18,7 @@ from tusd_py.model.commits import CommitFailure, Piece
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
@@ -126,27 +126,32 @@ class Commits:
                 begun.set_result(None)
                 return Committed(upload=upload)
             if upload.state is UploadState.COMMITTING:  # whoever was at it is dead
-                await self.ranges.reopen(upload_id)
+                await self.ranges.reopen(upload_id, held)
                 upload = await self.lookup.find(upload_id, caller)
             if await self.finishing.is_due(upload):
-                upload, _ = await self.finishing.finish(upload, caller.request)
+                upload, _ = await self.finishing.finish(upload, held, caller.request)
             if upload.state is UploadState.COMPLETE:
-                await self._check_again(upload, wanted.sha256)
+                await self._check_again(upload, held, wanted.sha256)
             else:
-                upload = await self._commit(upload, wanted, caller, begun)
+                upload = await self._commit(upload, held, wanted, caller, begun)
         made = None
         if self.config.commit_creates_artifact:
             made = await self.artifacts.from_upload(upload, caller)
         return Committed(upload=upload, made=made)
 
     async def _commit(
-        self, upload: Upload, wanted: WantedCommit, caller: Caller, begun: asyncio.Future[Upload | None]
+        self,
+        upload: Upload,
+        held: Held,
+        wanted: WantedCommit,
+        caller: Caller,
+        begun: asyncio.Future[Upload | None],
     ) -> Upload:
         facts = await self.ranges.facts(upload.id)
         expected = [each for each in (wanted.sha256, facts.expected_sha256) if each is not None]
         if not expected and not _proves(wanted.parts):
             raise InvalidField("sha256", "is required, or the digest of every part")
-        await self._begin(upload)
+        await self._begin(upload, held)
         upload = await self.lookup.find(upload.id, caller)
         begun.set_result(upload)
         corrupt: list[UploadChunk] = []
@@ -154,12 +159,12 @@ class Commits:
             with self.lifetime.kept(upload):
                 await self._check_parts(upload, wanted.parts)  # again: from here on no chunk changes
                 sha256 = await self._verified(upload, expected, corrupt)
-            await self.ranges.set_sha256(upload.id, sha256)
-            upload, _ = await self.finishing.finish(upload, caller.request)
+            await self.ranges.set_sha256(upload.id, sha256, held)
+            upload, _ = await self.finishing.finish(upload, held, caller.request)
         except BaseException as error:
             # In one step: whoever sees the upload open again sees why, and what is missing.
             failure = _failure(error) if wanted.in_background else None
-            await self.ranges.reopen(upload.id, drop=corrupt, failure=failure)
+            await self.ranges.reopen(upload.id, held, drop=corrupt, failure=failure)
             raise
         return upload
 
@@ -181,10 +186,10 @@ class Commits:
                 raise _mismatch(corrupt, each, taken.hexdigest())
         return taken.hexdigest()
 
-    async def _begin(self, upload: Upload) -> None:
+    async def _begin(self, upload: Upload, held: Held) -> None:
         """Claim the whole: from now on no chunk changes."""
         await self._check_filled(upload, is_held=False)
-        await self.finishing.begin_commit(upload.id)
+        await self.finishing.begin_commit(upload.id, held)
 
     async def _check_filled(self, upload: Upload, *, is_held: bool) -> None:
         """Refuse what lacks bytes. Whoever holds the upload is sending them, and is left in peace.
@@ -216,11 +221,11 @@ class Commits:
                 corrupt.append(chunk)
         return corrupt
 
-    async def _check_again(self, upload: Upload, expected: str | None) -> None:
+    async def _check_again(self, upload: Upload, held: Held, expected: str | None) -> None:
         """Answer a repeated commit, or one of an upload that tus completed: it only verifies."""
         if expected is None:
             return
-        actual = await self.artifacts.sha256_of(upload)
+        actual = await self.artifacts.sha256_of(upload, held)
         if expected != actual and upload.kind is UploadKind.SESSION:
             raise AlreadyCommitted(sha256=actual)
         if expected != actual:
@@ -245,9 +250,11 @@ class Commits:
         """Open the uploads again whose commit died with its process."""
         for upload_id in await self.ranges.committing():
             async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
-                upload = await self.catalog.get(upload_id) if held else None
+                if held is None:
+                    continue
+                upload = await self.catalog.get(upload_id)
                 if upload is not None and upload.state is UploadState.COMMITTING:
-                    await self.ranges.reopen(upload_id)
+                    await self.ranges.reopen(upload_id, held)
                     observe.log("CommitUndone", id=upload_id)
 
 

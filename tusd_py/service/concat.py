@@ -15,7 +15,7 @@ from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import MAX_LENGTH, ChunkState, Upload, UploadChunk, UploadKind
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import IncomingRequest
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.store import Concatenates
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.disposal import Disposal, given_up_on_error
@@ -58,13 +58,13 @@ class Concatenation:
         if length is not None and length > largest:
             raise MaxSizeExceeded(max_size=largest)
         admitted = await self.uploads.admit(replace(wanted, length=length), caller)
-        async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0):
-            final = await self._insert(admitted, partials, caller.request)
+        async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0) as held:
+            final = await self._insert(admitted, partials, held, caller.request)
             observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
             if not await self.finishing.is_due(final):
                 return Progress(final, 0)
-            async with given_up_on_error(self.disposal, final):
-                done, reply = await self.finishing.finish(final, caller.request)
+            async with given_up_on_error(self.disposal, final, held):
+                done, reply = await self.finishing.finish(final, held, caller.request)
                 return Progress(done, final.length or 0, reply)
 
     async def _partial(self, upload_id: str, caller: Caller) -> Upload:
@@ -79,7 +79,7 @@ class Concatenation:
         return upload
 
     async def _insert(
-        self, final: Upload, partials: Sequence[Upload], request: IncomingRequest | None
+        self, final: Upload, partials: Sequence[Upload], held: Held, request: IncomingRequest | None
     ) -> Upload:
         chunks = _chunks_of(final, partials)
         inserted = await self.catalog.insert_final(
@@ -93,7 +93,7 @@ class Concatenation:
             raise InvalidConcat("Upload-Concat", _UNKNOWN)
         if isinstance(inserted, TooLarge):
             raise MaxSizeExceeded(max_size=inserted.limit)
-        async with given_up_on_error(self.disposal, inserted):
+        async with given_up_on_error(self.disposal, inserted, held):
             await self.finals.export_final(inserted, chunks)
         return inserted
 

@@ -8,6 +8,7 @@ from tusd_py.model.events import EventType
 from tusd_py.model.upload import Upload
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import IncomingRequest
+from tusd_py.ports.locks import Held
 from tusd_py.ports.store import DataStore
 from tusd_py.service.events import Events
 
@@ -23,17 +24,18 @@ class Disposal:
     async def give_up(
         self,
         upload: Upload,
+        held: Held | None,
         why: EventType = EventType.GIVEN_UP,
         request: IncomingRequest | None = None,
         *,
         tombstone_until: float | None = None,
     ) -> None:
-        """Free everything that only this upload uses; the caller holds its lock.
+        """Free everything that only this upload uses; its lock is ``held``, unless nobody knows of it yet.
 
         It was deleted, expired or refused. A data file that a final still uses stays until that goes, too.
         """
         event = self.events.event(why, upload, request)
-        names = await self.catalog.release(upload.id, tombstone_until=tombstone_until, event=event)
+        names = await self.catalog.release(upload.id, held, tombstone_until=tombstone_until, event=event)
         await self.store.remove_export(upload.id)
         for name in names:
             await self.remove(name)
@@ -46,11 +48,12 @@ class Disposal:
 
 
 class given_up_on_error:
-    """Give up an upload that was just made when what follows fails in any way; hold its lock."""
+    """Give up an upload that was just made when what follows fails in any way; see ``give_up``."""
 
-    def __init__(self, disposal: Disposal, upload: Upload) -> None:
+    def __init__(self, disposal: Disposal, upload: Upload, held: Held | None) -> None:
         self._disposal = disposal
         self._upload = upload
+        self._held = held
 
     async def __aenter__(self) -> None:
         """Begin."""
@@ -58,4 +61,4 @@ class given_up_on_error:
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Free what was taken, if anything was raised."""
         if error is not None:
-            await self._disposal.give_up(self._upload)
+            await self._disposal.give_up(self._upload, self._held)

@@ -118,16 +118,18 @@ class Sweeper:
 
     async def _expire(self, upload_id: str, swept: Swept) -> None:
         async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
-            upload = await self.catalog.get(upload_id) if held else None
+            if held is None:
+                return
+            upload = await self.catalog.get(upload_id)
             now = self.clock()
             if upload is None or upload.expires_at is None or upload.expires_at > now:
                 return
             if upload.state is UploadState.EXPIRED:
-                await self.disposal.give_up(upload)
+                await self.disposal.give_up(upload, held)
                 swept.forgotten.append(upload_id)
                 return
             await self.disposal.give_up(
-                upload, EventType.EXPIRED, tombstone_until=now + self.config.tombstone_for_s
+                upload, held, EventType.EXPIRED, tombstone_until=now + self.config.tombstone_for_s
             )
             swept.expired.append(upload_id)
             observe.log("UploadExpired", id=upload_id)
@@ -171,11 +173,13 @@ class Sweeper:
     async def _finish_full(self, swept: Swept) -> None:
         async for upload in self._full():
             async with self.locker.hold_if_free(upload_lock(upload.id)) as held:
-                current = await self.catalog.get(upload.id) if held else None
+                if held is None:
+                    continue
+                current = await self.catalog.get(upload.id)
                 if current is None or not await self.finishing.is_due(current):
                     continue
                 with _logged("UploadNotFinished", upload.id):
-                    await self.finishing.finish(current, None)
+                    await self.finishing.finish(current, held, None)
                     swept.finished.append(upload.id)
 
     async def _full(self) -> AsyncIterator[Upload]:

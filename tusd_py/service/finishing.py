@@ -25,7 +25,7 @@ from tusd_py.model.upload import (
 )
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore, StoreFailed
 from tusd_py.service.capabilities import Sync
@@ -58,41 +58,41 @@ class Finishing:
     clock: Callable[[], float]
 
     async def finish(
-        self, upload: Upload, request: IncomingRequest | None
+        self, upload: Upload, held: Held, request: IncomingRequest | None
     ) -> tuple[Upload, HookReply | None]:
-        """Complete an upload whose bytes are all there; the caller holds its lock.
+        """Complete an upload whose bytes are all there; its lock is ``held``.
 
         The hook comes first and the record last, so that a crash repeats the hook and never loses it.
 
         Raises:
             SessionIncomplete: A chunk of it was deleted since the caller looked; nothing was changed.
-            StorageFull, or whatever the hook raises.
+            UploadLocked: The lock was lost; nothing was changed. StorageFull, or whatever the hook raises.
         """
         if not isinstance(upload.layout, Ranged) or upload.state is not UploadState.OPEN:
-            return await self._finish(upload, request)
+            return await self._finish(upload, held, request)
         # Chunks come and go without the upload's lock: from here on none of this one does.
-        await self.begin_commit(upload.id)
+        await self.begin_commit(upload.id, held)
         try:
-            return await self._finish(upload, request)
+            return await self._finish(upload, held, request)
         except BaseException:
-            await self.ranges.reopen(upload.id)
+            await self.ranges.reopen(upload.id, held)
             raise
 
-    async def begin_commit(self, upload_id: str) -> None:
+    async def begin_commit(self, upload_id: str, held: Held) -> None:
         """Let no chunk of an upload change any more; whoever calls it completes the upload or reopens it.
 
         Raises SessionIncomplete, UploadNotOpen, UploadNotFound: nothing was changed.
         """
         try:
-            answer = await self.ranges.begin_commit(upload_id)
+            answer = await self.ranges.begin_commit(upload_id, held)
         except asyncio.CancelledError:  # that may have come too late
-            await self.ranges.reopen(upload_id)
+            await self.ranges.reopen(upload_id, held)
             raise
         if not isinstance(answer, Begun):
             raise await refusal_of(answer, self.ranges, upload_id)
 
     async def _finish(
-        self, upload: Upload, request: IncomingRequest | None
+        self, upload: Upload, held: Held, request: IncomingRequest | None
     ) -> tuple[Upload, HookReply | None]:
         now = self.clock()
         is_durable = self.config.durability != "none"
@@ -105,10 +105,12 @@ class Finishing:
             expires_at=self.lifetime.expiry(UploadState.COMPLETE),
             layout=GROWING if isinstance(upload.layout, Growing) else upload.layout,
         )
+        held.check()
         reply = await self.hooks.finishing(done, request)
         filled = await self.catalog.complete(
             done,
             now,
+            held,
             expires_at=done.expires_at,
             durable=is_durable,
             event=self.events.event(EventType.COMPLETED, done, request),
@@ -142,15 +144,17 @@ class Finishing:
         """
         async with self.locker.hold(
             upload_lock(upload_id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
-        ):
-            return await self.finish_held_if_due(upload_id, request)
+        ) as held:
+            return await self.finish_held_if_due(upload_id, held, request)
 
-    async def finish_held_if_due(self, upload_id: str, request: IncomingRequest | None) -> Upload | None:
-        """Do as ``finish_if_due``; the caller has the upload's lock."""
+    async def finish_held_if_due(
+        self, upload_id: str, held: Held, request: IncomingRequest | None
+    ) -> Upload | None:
+        """Do as ``finish_if_due``; the upload's lock is ``held``."""
         upload = await self.catalog.get(upload_id)
         if upload is not None and await self.is_due(upload):
             try:
-                upload, _ = await self.finish(upload, request)
+                upload, _ = await self.finish(upload, held, request)
             except SessionIncomplete:  # since we looked a chunk was deleted
                 upload = await self.catalog.get(upload_id)
         return upload

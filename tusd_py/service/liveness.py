@@ -69,7 +69,7 @@ class Liveness:
                 continue
             async with self._locker.hold_if_free(LockName(worker)) as held:
                 if held:  # its owner is dead
-                    await self._ranges.drop_claims_of(worker)
+                    await self._ranges.drop_claims_of(worker, held)
                     observe.log("ClaimsDropped", worker=worker)
                     is_any = True
         return is_any

@@ -148,8 +148,8 @@ class Sessions:
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self.uploads.admit(asked, caller)
         async with (
-            self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0),
-            given_up_on_error(self.disposal, upload),
+            self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held,
+            given_up_on_error(self.disposal, upload, held),
         ):
             await self.catalog.add_leftover(upload.id, durable=is_durable)
             await self.space.allocate(
@@ -160,6 +160,7 @@ class Sessions:
                 await self.sync(upload.id)
             await self.ranges.insert_session(
                 upload,
+                held,
                 expected_sha256=wanted.sha256,
                 key=wanted.key,
                 durable=is_durable,
@@ -174,8 +175,8 @@ class Sessions:
             return False
         async with self.locker.hold(
             upload_lock(upload.id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
-        ):
-            await self.disposal.give_up(upload)
+        ) as held:
+            await self.disposal.give_up(upload, held)
         return True
 
     async def _made_before(self, upload_id: str, wanted: WantedSession, caller: Caller) -> Upload:

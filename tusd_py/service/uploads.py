@@ -25,7 +25,7 @@ from tusd_py.model.upload import (
 )
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.hooks import Hooks, IncomingRequest
-from tusd_py.ports.locks import Locker, upload_lock
+from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.append import Appender
 from tusd_py.service.caller import Caller, Progress
@@ -85,12 +85,12 @@ class Uploads:
         """
         upload = await self.admit(wanted, caller)
         if upload.length != 0:
-            await self._insert(upload, caller.request)
+            await self._insert(upload, None, caller.request)
             return Progress(upload, 0)
-        async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0):
-            await self._insert(upload, caller.request)
-            async with given_up_on_error(self.disposal, upload):
-                done, reply = await self.finishing.finish(upload, caller.request)
+        async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
+            await self._insert(upload, held, caller.request)
+            async with given_up_on_error(self.disposal, upload, held):
+                done, reply = await self.finishing.finish(upload, held, caller.request)
                 return Progress(done, 0, reply)
 
     async def create_with(
@@ -106,21 +106,20 @@ class Uploads:
         if wanted.length is not None and body.length is not None and body.length > wanted.length:
             raise LengthExceeded(length=wanted.length, offset=0)
         upload = await self.admit(wanted, caller)
-        stop = StopSignal()
         # The lock from the start: a sweep must not find the upload full before this request finishes it.
-        async with self.locker.hold(upload_lock(upload.id), stop, timeout_s=0):
-            await self._insert(upload, caller.request)
-            async with given_up_on_error(self.disposal, upload):
-                return await self.appender.fill(upload, body, expected, stop, caller)
+        async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
+            await self._insert(upload, held, caller.request)
+            async with given_up_on_error(self.disposal, upload, held):
+                return await self.appender.fill(upload, body, expected, held, caller)
 
-    async def _insert(self, upload: Upload, request: IncomingRequest | None) -> None:
+    async def _insert(self, upload: Upload, held: Held | None, request: IncomingRequest | None) -> None:
         created = self.events.event(EventType.CREATED, upload, request)
         try:
             await self.catalog.insert(upload, durable=self.config.durability == "patch", event=created)
         except asyncio.CancelledError:  # that may have come too late
-            await self.disposal.give_up(upload)
+            await self.disposal.give_up(upload, held)
             raise
-        async with given_up_on_error(self.disposal, upload):
+        async with given_up_on_error(self.disposal, upload, held):
             await self.store.create(upload)
             if self.config.durability == "patch":
                 await self.sync(upload.id)
@@ -193,7 +192,7 @@ class Uploads:
             async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
                 if held is None:
                     return False, None
-                return True, await self.finishing.finish_held_if_due(upload_id, caller.request)
+                return True, await self.finishing.finish_held_if_due(upload_id, held, caller.request)
         finally:
             # Here and not in a callback, which comes later: who looks next must not be told of this try.
             del self._finishing_now[upload_id]
@@ -237,9 +236,9 @@ class Uploads:
             StopSignal(),
             timeout_s=self.config.acquire_lock_timeout_s,
             before_asking=before_asking,
-        ):
+        ) as held:
             upload = await ask(await self.lookup.find(upload_id, caller))
-            await self.disposal.give_up(upload, EventType.TERMINATED, caller.request)
+            await self.disposal.give_up(upload, held, EventType.TERMINATED, caller.request)
         observe.log("UploadTerminated", id=upload_id)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.body import Body, Ended, Received
 from tusd_py.model.upload import GROWING, Growing, Upload
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Held
 from tusd_py.ports.store import DataStore, Truncates
 from tusd_py.service.capabilities import Digest, Sync
 from tusd_py.service.expected import ExpectedChecksum
@@ -15,7 +16,7 @@ from tusd_py.settings import Config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedAppend:
-    """Writes in place, marked as unverified, and takes away what is wrong; hold the upload's lock.
+    """Writes in place, marked as unverified, and takes away what is wrong; all under the upload's lock.
 
     A body is verified at its end and may be larger than any memory: the store must take it back.
     """
@@ -27,11 +28,11 @@ class VerifiedAppend:
     sync: Sync
     digest: Digest
 
-    async def recovered(self, upload: Upload) -> Upload:
+    async def recovered(self, upload: Upload, held: Held) -> Upload:
         """Discard what an earlier request left that never was verified: its process died."""
         if not isinstance(upload.layout, Growing) or upload.layout.unverified_from is None:
             return upload
-        await self._discard(upload, upload.layout.unverified_from)
+        await self._discard(upload, upload.layout.unverified_from, held)
         return replace(upload, layout=GROWING)
 
     async def write(
@@ -40,7 +41,7 @@ class VerifiedAppend:
         offset: int,
         body: Body,
         expected: ExpectedChecksum,
-        stop: StopSignal,
+        held: Held,
         *,
         limit: int,
     ) -> Received:
@@ -49,23 +50,26 @@ class VerifiedAppend:
         Raises ChecksumMismatch, MalformedHeader, StorageFull.
         """
         is_durable = self.config.durability == "patch"
-        await self.catalog.set_unverified(upload.id, offset, durable=is_durable)
+        await self.catalog.set_unverified(upload.id, offset, held, durable=is_durable)
         hashes = [] if expected.checksum is None else [expected.checksum.new_hash()]
         try:
-            received = await self.store.write(upload.id, offset, body, limit=limit, hashes=hashes, stop=stop)
+            received = await self.store.write(
+                upload.id, offset, body, limit=limit, hashes=hashes, stop=held.stop
+            )
             if received.ended is Ended.COMPLETE:
                 await expected.verify(self.digest, upload.id, offset, received.count, hashes)
                 if is_durable:
                     await self.sync(upload.id)
         except BaseException:
-            await self._discard(upload, offset)
+            await self._discard(upload, offset, held)
             raise
         if received.ended is not Ended.COMPLETE:
-            await self._discard(upload, offset)
+            await self._discard(upload, offset, held)
             return Received(0, received.ended)
-        await self.catalog.set_unverified(upload.id, None, durable=is_durable)
+        await self.catalog.set_unverified(upload.id, None, held, durable=is_durable)
         return received
 
-    async def _discard(self, upload: Upload, offset: int) -> None:
+    async def _discard(self, upload: Upload, offset: int, held: Held) -> None:
+        held.check()  # these bytes may be somebody else's by now
         await self.rollback.truncate(upload.id, offset)
-        await self.catalog.set_unverified(upload.id, None)
+        await self.catalog.set_unverified(upload.id, None, held)

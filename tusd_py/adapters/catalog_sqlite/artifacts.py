@@ -16,6 +16,7 @@ from tusd_py.adapters.catalog_sqlite.writer import Parameters
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.model.ranges import Artifact
 from tusd_py.ports.artifacts import ArtifactCatalog
+from tusd_py.ports.locks import Held
 
 _COLUMNS: Final = "id, sha256, size, user, upload_id, created_at, is_ready"
 _INSERT: Final = f"INSERT OR IGNORE INTO artifacts ({_COLUMNS}) VALUES ({marks(7)})"  # noqa: S608
@@ -44,7 +45,9 @@ class SqliteArtifacts(ArtifactCatalog):
         rows = await self._rows(f"{_SELECT} WHERE id = ? AND is_ready", artifact_id)
         return next(map(_artifact, rows), None)
 
-    async def insert_pending(self, artifact: Artifact) -> Artifact:
+    async def insert_pending(self, artifact: Artifact, held: Held) -> Artifact:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> Artifact:
             connection.execute(_INSERT, _row(artifact, is_ready=False))
             row = connection.execute(
@@ -57,11 +60,14 @@ class SqliteArtifacts(ArtifactCatalog):
     async def has_file(self, sha256: str) -> bool:
         return bool(await self._rows("SELECT 1 FROM artifacts WHERE sha256 = ? AND is_ready", sha256))
 
-    async def set_pending(self, artifact: Artifact) -> None:
+    async def set_pending(self, artifact: Artifact, held: Held) -> None:
+        held.check()
         sql = "UPDATE artifacts SET is_ready = 0, upload_id = NULL WHERE id = ?"
         await self._run(sql, artifact.id)
 
-    async def finish(self, artifact: Artifact, *, upload_id: str | None) -> None:
+    async def finish(self, artifact: Artifact, held: Held, *, upload_id: str | None) -> None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> None:
             self._exports.write(artifact)
             connection.execute("UPDATE artifacts SET is_ready = 1 WHERE id = ?", (artifact.id,))
@@ -70,7 +76,8 @@ class SqliteArtifacts(ArtifactCatalog):
 
         await self._writer.run(job, durable=True)
 
-    async def delete(self, artifact: Artifact) -> None:
+    async def delete(self, artifact: Artifact, held: Held) -> None:
+        held.check()
         await asyncio.to_thread(self._exports.remove, artifact)
         await self._run("DELETE FROM artifacts WHERE id = ?", artifact.id)
         await self._ballast.refill_if_short()

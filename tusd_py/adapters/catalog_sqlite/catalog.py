@@ -40,6 +40,7 @@ from tusd_py.model.upload import (
     UploadKind,
 )
 from tusd_py.ports.catalog import Catalog
+from tusd_py.ports.locks import Held
 from tusd_py.transfer.calls import Medium, in_thread
 
 _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
@@ -78,7 +79,10 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM upload_chunks WHERE data_file 
 
 
 class SqliteCatalog(Catalog):
-    """See Catalog. Made by ``open_catalog``."""
+    """See Catalog. Made by ``open_catalog``.
+
+    Meant for locks that no living process loses; so it only refuses those that say that they are lost.
+    """
 
     def __init__(
         self,
@@ -169,7 +173,11 @@ class SqliteCatalog(Catalog):
         read = joined_chunks if isinstance(upload.layout, Joined) else ranged_chunks
         return read(self.rows, upload.id, state=state, limit=limit, offset=offset)
 
-    async def set_length(self, upload_id: str, length: int, *, max_size: int | None) -> TooLarge | None:
+    async def set_length(
+        self, upload_id: str, length: int, held: Held, *, max_size: int | None
+    ) -> TooLarge | None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> TooLarge | None:
             lengths: list[tuple[int | None, str]] = [(length, upload_id)]
             for final_id in _waiting_finals(connection, upload_id):
@@ -183,7 +191,10 @@ class SqliteCatalog(Catalog):
 
         return await self._writer.run(job)
 
-    async def set_unverified(self, upload_id: str, offset: int | None, *, durable: bool = False) -> None:
+    async def set_unverified(
+        self, upload_id: str, offset: int | None, held: Held, *, durable: bool = False
+    ) -> None:
+        held.check()
         await self._writer.put(_SET_UNVERIFIED, (offset, upload_id), durable=durable)
 
     async def renew(self, upload_id: str, expires_at: float) -> None:
@@ -193,11 +204,13 @@ class SqliteCatalog(Catalog):
         self,
         upload: Upload,
         at: float,
+        held: Held,
         *,
         expires_at: float | None,
         durable: bool = False,
         event: Event | None = None,
     ) -> list[str]:
+        held.check()
         row = (at, expires_at, upload.id)
         if event is None and upload.kind is not UploadKind.PARTIAL:
             await self._writer.put(_COMPLETE, row, durable=durable)
@@ -220,8 +233,16 @@ class SqliteCatalog(Catalog):
         return await self._writer.run(job, durable=durable)
 
     async def release(
-        self, upload_id: str, *, tombstone_until: float | None, event: Event | None = None
+        self,
+        upload_id: str,
+        held: Held | None,
+        *,
+        tombstone_until: float | None,
+        event: Event | None = None,
     ) -> list[str]:
+        if held is not None:
+            held.check()
+
         def job(connection: sqlite3.Connection) -> list[str]:
             if event is not None and connection.execute(_IS_THERE, (upload_id,)).fetchone():
                 add_event(connection, event)

@@ -38,6 +38,7 @@ from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts
 from tusd_py.model.events import Event
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent, UploadState
+from tusd_py.ports.locks import Held
 from tusd_py.ports.ranges import Filter, RangeCatalog
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
@@ -56,12 +57,15 @@ class SqliteRanges(RangeCatalog):
     async def insert_session(
         self,
         upload: Upload,
+        held: Held,
         *,
         expected_sha256: str | None,
         key: str | None,
         durable: bool,
         event: Event | None = None,
     ) -> None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> None:
             if key is not None:
                 connection.execute(
@@ -78,7 +82,9 @@ class SqliteRanges(RangeCatalog):
 
         await self._writer.run(job, durable=durable)
 
-    async def convert(self, upload: Upload, chunk: UploadChunk | None) -> None:
+    async def convert(self, upload: Upload, chunk: UploadChunk | None, held: Held) -> None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> None:
             size = 0 if chunk is None else chunk.size
             connection.execute(
@@ -171,7 +177,9 @@ class SqliteRanges(RangeCatalog):
         )
         return [worker for (worker,) in await self._rows(sql, upload_id)]
 
-    async def drop_claims_of(self, worker: str) -> None:
+    async def drop_claims_of(self, worker: str, held: Held) -> None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> None:
             sql = f"{SELECT} WHERE worker = ? AND state = 'receiving'"
             for chunk in map(ranged_chunk_of, connection.execute(sql, (worker,)).fetchall()):
@@ -183,7 +191,9 @@ class SqliteRanges(RangeCatalog):
 
         await self._writer.run(job)
 
-    async def begin_commit(self, upload_id: str) -> Begun | Incomplete | NotOpen:
+    async def begin_commit(self, upload_id: str, held: Held) -> Begun | Incomplete | NotOpen:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> Begun | Incomplete | NotOpen:
             row = connection.execute(_EXTENT, (upload_id,)).fetchone()
             state, prefix, length = row or (None, None, None)
@@ -198,7 +208,8 @@ class SqliteRanges(RangeCatalog):
         answer = await self._writer.run(job)
         return await self.unfilled(upload_id) or answer if isinstance(answer, Incomplete) else answer
 
-    async def set_sha256(self, upload_id: str, sha256: str) -> None:
+    async def set_sha256(self, upload_id: str, sha256: str, held: Held) -> None:
+        held.check()
         sql = (
             "INSERT INTO sessions (upload_id, sha256) SELECT id, ? FROM uploads WHERE id = ?"
             " ON CONFLICT (upload_id) DO UPDATE SET sha256 = excluded.sha256"
@@ -206,8 +217,15 @@ class SqliteRanges(RangeCatalog):
         await self._writer.run(lambda connection: connection.execute(sql, (sha256, upload_id)).rowcount)
 
     async def reopen(
-        self, upload_id: str, *, drop: Sequence[UploadChunk] = (), failure: CommitFailure | None = None
+        self,
+        upload_id: str,
+        held: Held,
+        *,
+        drop: Sequence[UploadChunk] = (),
+        failure: CommitFailure | None = None,
     ) -> None:
+        held.check()
+
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(
                 f"UPDATE uploads SET {after(UploadEvent.REOPEN)}"  # noqa: S608

@@ -36,10 +36,8 @@ _POLL_S: Final = 0.01
 _ASK_AGAIN_S: Final = 0.25
 #: About as many bytes as the largest file has, so that two names in use practically never share one.
 _PLACES: Final = 1 << 62
-
-
-#: A lock of the kernel is never lost while its process lives, so one value serves all holders.
-_HELD: Final = Held(0, StopSignal())
+#: A lock of the kernel is never lost while its process lives, so there are no late writers to tell by it.
+_EPOCH: Final = 0
 
 
 class _Holder:
@@ -157,12 +155,13 @@ class FileLocker(Locker):
         if place in self._holders:
             yield None
             return
-        self._holders[place] = _Holder(name, StopSignal())
+        stop = StopSignal()
+        self._holders[place] = _Holder(name, stop)
         is_held = False
         try:
             is_held = await self._call(_try_lock, self._fd, place)
             if is_held:
-                yield _HELD
+                yield Held(_EPOCH, stop)
         finally:
             await self.release(place)
         if not is_held:
@@ -218,7 +217,7 @@ class _Hold:
 
     async def __aenter__(self) -> Held:
         await self._locker.acquire(self._place, *self._arguments)
-        return _HELD
+        return Held(_EPOCH, self._arguments[0])
 
     async def __aexit__(self, *_: object) -> None:
         await self._locker.release(self._place)
