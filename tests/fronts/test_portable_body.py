@@ -274,7 +274,7 @@ async def test_a_full_medium_over_http(serve: Serve, small_medium: int) -> None:
 
     reply = await tus.patch(url, 0, pieces())
     assert reply.status_code == 507
-    assert reply.text == "ERR_STORAGE_FULL: no space left to store the upload, try again later\n"
+    assert reply.text == "ERR_STORAGE_FULL: no space left on the server, try again later\n"
     assert await tus.offset(url) == len(tus.data(url)) == small_medium
     assert (await tus.patch(url, small_medium, b"x")).status_code == 507
     assert await tus.offset(url) == small_medium

@@ -32,7 +32,7 @@ class StorageFull(UploadError):
     status = 507
 
     def __init__(self) -> None:
-        super().__init__("no space left to store the upload, try again later")
+        super().__init__("no space left on the server, try again later")
 
 
 class NoSpace(UploadError):
