@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+
+from tests.support.process import Process
 
 LAB = Path(__file__).with_name("lab.py")
 
@@ -143,37 +142,36 @@ class Client:
             self.sock.settimeout(10)
 
 
-class Server:
-    """A lab process."""
+class Server(Process):
+    """A process of ``lab.py``, whose first line is its URL."""
 
     def __init__(self, directory: Path, *, env: dict[str, str] | None = None, **settings: Any) -> None:
+        super().__init__([sys.executable, LAB, directory, json.dumps(settings)], directory / "log", env=env)
         self.directory = directory
-        with (directory / "stderr").open("w") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, LAB, directory, json.dumps(settings)],
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                text=True,
-                env=os.environ | {"PYTHONPATH": str(LAB.parents[2])} | (env or {}),
-            )
-        assert self.process.stdout is not None
-        self.url = self.process.stdout.readline().strip()
-        self.tls = self.url.startswith("https:")
-        self.unix = self.url.removeprefix("unix:") if self.url.startswith("unix:") else None
-        self.port = 0 if self.unix or not self.url else int(self.url.rpartition(":")[2])
+        self.url = ""
+        self.port = 0
+
+    def start(self) -> Self:
+        """Start it and wait until it listens."""
+        self.spawn().wait_for(lambda: "\n" in self.output())
+        self.url = self.output().partition("\n")[0]
+        if not self.url.startswith("unix:"):
+            self.port = int(self.url.rpartition(":")[2])
+        return self
 
     @property
-    def stderr(self) -> str:
-        return (self.directory / "stderr").read_text()
+    def said(self) -> str:
+        """What it said but for its URL."""
+        return self.output().removeprefix(self.url).lstrip("\n")
 
     def client(self) -> Client:
-        if self.unix:
+        if self.url.startswith("unix:"):
             sock = socket.socket(socket.AF_UNIX)
-            sock.connect(self.unix)
+            sock.connect(self.url.removeprefix("unix:"))
             return Client(sock)
         plain = socket.create_connection(("127.0.0.1", self.port))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self.tls:
+        if self.url.startswith("http:"):
             return Client(plain)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
@@ -203,20 +201,8 @@ class Server:
         return result
 
     def wait(self) -> int:
+        """Return its exit status once it has ended."""
         return self.process.wait(10)
-
-    def stop(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.wait()
-        finally:
-            self.kill()
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        if self.process.stdout is not None:
-            self.process.stdout.close()
 
 
 def eventually(condition: Callable[[], object], within_s: float = 5) -> None:

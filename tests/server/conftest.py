@@ -28,14 +28,14 @@ def loop(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="session")
 def server(loop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("lab"), loop=loop)
+    server = Server(tmp_path_factory.mktemp("lab"), loop=loop).start()
     yield server
     assert server.stop() == 0
 
 
 @pytest.fixture(scope="session")
 def tls_server(loop: str, tmp_path_factory: pytest.TempPathFactory, certificate: Path) -> Iterator[Server]:
-    server = Server(tmp_path_factory.mktemp("tls-lab"), loop=loop, tls_cert=str(certificate))
+    server = Server(tmp_path_factory.mktemp("tls-lab"), loop=loop, tls_cert=str(certificate)).start()
     yield server
     assert server.stop() == 0
 
@@ -43,6 +43,6 @@ def tls_server(loop: str, tmp_path_factory: pytest.TempPathFactory, certificate:
 @pytest.fixture(scope="session")
 def hasty_server(loop: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server that waits half a second for its clients."""
-    server = Server(tmp_path_factory.mktemp("hasty-lab"), loop=loop, network_timeout_s=0.5)
+    server = Server(tmp_path_factory.mktemp("hasty-lab"), loop=loop, network_timeout_s=0.5).start()
     yield server
     assert server.stop() == 0

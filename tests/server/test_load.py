@@ -18,7 +18,7 @@ def big_server(request: pytest.FixtureRequest) -> Iterator[Server]:
     # In memory: the test is about this server, not about a disk.
     directory = Path(f"/dev/shm/tusd-py-{request.param}-{time.monotonic_ns()}")
     directory.mkdir()
-    server = Server(directory, loop=request.param)
+    server = Server(directory, loop=request.param).start()
     try:
         yield server
     finally:

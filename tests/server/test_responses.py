@@ -85,7 +85,7 @@ def test_a_client_that_leaves_a_download_does_no_harm(server: Server) -> None:
             client.rst()
     eventually(lambda: server.get("/stats")["connections"] == 1)
     eventually(lambda: server.get("/stats")["descriptors"] <= before["descriptors"])
-    assert "Traceback" not in server.stderr.partition("left")[2]
+    assert "Traceback" not in server.said.partition("left")[2]
 
 
 @pytest.mark.parametrize("target", ["/raise", "/raise/started", "/nothing", "/inject"])

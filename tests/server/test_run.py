@@ -19,11 +19,10 @@ from .client import Server, chunked, eventually
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        failed = Server(tmp_path, port=port)
+        failed = Server(tmp_path, port=port).spawn()
         assert failed.wait() == 7
     failed.kill()
-    assert failed.url == ""
-    assert failed.stderr == f"CannotListen: cannot listen on 127.0.0.1:{port}: address already in use\n"
+    assert failed.said == f"CannotListen: cannot listen on 127.0.0.1:{port}: address already in use\n"
 
 
 @pytest.mark.parametrize(
@@ -62,11 +61,10 @@ def test_settings_without_sense_are_refused(settings: dict[str, float]) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_start_up_failure_says_what_the_application_said(tmp_path: Path, workers: int) -> None:
-    failed = Server(tmp_path, env={"LAB_FAILURE": "no room at the inn"}, workers=workers)
+    failed = Server(tmp_path, env={"LAB_FAILURE": "no room at the inn"}, workers=workers).spawn()
     assert failed.wait() == 7
     failed.kill()
-    assert failed.url == ""
-    assert failed.stderr == "StartupFailed: no room at the inn\n"
+    assert failed.said == "StartupFailed: no room at the inn\n"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
@@ -74,15 +72,15 @@ def test_a_unix_socket_serves_and_is_removed(tmp_path: Path, loop: str) -> None:
     path = tmp_path / "socket"
     with socket.socket(socket.AF_UNIX) as leftover:
         leftover.bind(str(path))
-    server = Server(tmp_path, unix_socket=str(path), loop=loop)
+    server = Server(tmp_path, unix_socket=str(path), loop=loop).start()
     assert server.url == f"unix:{path}"
     with server.connect() as client:
         client.put("/write/unix", b"x" * 1_000_000)
         assert client.answer().json()["count"] == 1_000_000
-    second = Server(tmp_path, unix_socket=str(path))
+    second = Server(tmp_path, unix_socket=str(path)).spawn()
     assert second.wait() == 7
     second.kill()
-    assert "already in use" in second.stderr
+    assert "already in use" in second.said
     assert server.get("/hello") == "hello"
     assert server.stop() == 0
     assert not path.exists()
@@ -97,7 +95,7 @@ def test_a_file_is_never_removed_for_a_unix_socket(tmp_path: Path) -> None:
 
 
 def test_the_url_names_an_ipv6_address_in_brackets(tmp_path: Path) -> None:
-    server = Server(tmp_path, host="::1")
+    server = Server(tmp_path, host="::1").start()
     assert server.url.startswith("http://[::1]:")
     assert server.stop() == 0
 
@@ -107,7 +105,7 @@ def test_the_url_names_an_ipv6_address_in_brackets(tmp_path: Path) -> None:
 def test_a_signal_ends_bodies_with_an_answer_and_the_process_with_0(
     tmp_path: Path, loop: str, number: signal.Signals
 ) -> None:
-    server = Server(tmp_path, loop=loop)
+    server = Server(tmp_path, loop=loop).start()
     with (
         server.connect() as fast,
         server.connect() as coded,
@@ -130,11 +128,11 @@ def test_a_signal_ends_bodies_with_an_answer_and_the_process_with_0(
     assert server.wait() == 0
     assert time.monotonic() - start < 5
     server.kill()
-    assert (tmp_path / f"cleaned-up-{server.process.pid}").exists()
+    assert (tmp_path / f"cleaned-up-{server.pid}").exists()
 
 
 def test_a_running_request_is_waited_for_and_no_new_one_is_taken(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path).start()
     with server.connect() as client:
         client.request("GET /slow/0.5")
         assert client.silent(0.1)
@@ -149,7 +147,7 @@ def test_a_running_request_is_waited_for_and_no_new_one_is_taken(tmp_path: Path)
 
 
 def test_a_download_is_finished_before_the_end(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path).start()
     with server.connect() as client:
         client.request("GET /big/30")
         client.take(1000)
@@ -164,7 +162,7 @@ def test_a_download_is_finished_before_the_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_request_without_end_is_given_up_after_the_time_limit(tmp_path: Path, workers: int) -> None:
-    server = Server(tmp_path, shutdown_timeout_s=0.5, workers=workers)
+    server = Server(tmp_path, shutdown_timeout_s=0.5, workers=workers).start()
     with server.connect() as client:
         client.request("GET /slow/60")
         assert client.silent(0.1)
@@ -178,7 +176,7 @@ def test_a_request_without_end_is_given_up_after_the_time_limit(tmp_path: Path, 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_a_second_signal_ends_the_process_at_once_with_1(tmp_path: Path, loop: str, workers: int) -> None:
-    server = Server(tmp_path, loop=loop, workers=workers)
+    server = Server(tmp_path, loop=loop, workers=workers).start()
     with server.connect() as client:
         client.request("GET /slow/60")
         assert client.silent(0.1)
@@ -192,30 +190,30 @@ def test_a_second_signal_ends_the_process_at_once_with_1(tmp_path: Path, loop: s
 
 
 def test_the_access_log_has_one_line_for_each_response(tmp_path: Path) -> None:
-    server = Server(tmp_path, access_log=True)
+    server = Server(tmp_path, access_log=True).start()
     with server.connect() as client:
         client.ask('GET /hello?a="b"%0a')
         client.ask("HEAD /refuse")
     assert server.stop() == 0
-    lines = [line for line in server.stderr.splitlines() if line.startswith("tusd_py.access ")]
+    lines = [line for line in server.said.splitlines() if line.startswith("tusd_py.access ")]
     assert lines[0].split('"')[1] == "GET /hello?a=%22b%22%0a HTTP/1.1"
     assert " 200 7 " in lines[0]
     assert " 409 0 " in lines[1]
 
 
 def test_the_access_log_is_silent_by_default(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path).start()
     server.get("/hello")
     assert server.stop() == 0
-    assert server.stderr == ""
+    assert server.said == ""
 
 
 def test_a_body_survives_kill_9(tmp_path: Path) -> None:
-    server = Server(tmp_path)
+    server = Server(tmp_path).start()
     with server.connect() as client:
         client.put("/write/killed", b"x" * 700_000, announced=10**9)
         eventually(lambda: len(server.read("killed")) == 700_000)
-        os.kill(server.process.pid, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
     server.kill()
     assert server.read("killed") == b"x" * 700_000
 
@@ -223,20 +221,20 @@ def test_a_body_survives_kill_9(tmp_path: Path) -> None:
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_without_a_descriptor_new_connections_wait_and_the_log_stays_short(tmp_path: Path, loop: str) -> None:
     """Those that there are go on; others are served once there are descriptors again (uvloop sheds some)."""
-    server = Server(tmp_path, loop=loop)
+    server = Server(tmp_path, loop=loop).start()
     with server.connect() as old:
         assert old.ask("GET /hello").status == 200
-        said = server.stderr
-        limits = resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE)
-        highest = max(int(name) for name in os.listdir(f"/proc/{server.process.pid}/fd"))
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
+        said = server.said
+        limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+        highest = max(int(name) for name in os.listdir(f"/proc/{server.pid}/fd"))
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (highest + 3, limits[1]))
         crowd = [server.client() for _ in range(20)]
         if loop == "asyncio":
-            eventually(lambda: "Too many open files" in server.stderr)
+            eventually(lambda: "Too many open files" in server.said)
         assert old.ask("GET /hello").status == 200
-        resource.prlimit(server.process.pid, resource.RLIMIT_NOFILE, limits)
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
         eventually(lambda: serves_newcomers(server))
-        assert len(server.stderr.removeprefix(said).splitlines()) <= 5
+        assert len(server.said.removeprefix(said).splitlines()) <= 5
         for one in crowd:
             one.close()
     assert server.stop() == 0

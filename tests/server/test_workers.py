@@ -18,13 +18,24 @@ from .client import Client, Server, eventually
 @pytest.fixture(params=["asyncio", "uvloop"])
 def workers(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Server]:
     """A server with two workers, to be maltreated."""
-    server = Server(tmp_path, workers=2, loop=request.param)
+    server = Server(tmp_path, workers=2, loop=request.param).start()
     yield server
     server.kill()
 
 
 def _worker_of(client: Client) -> int:
     return int(client.ask("GET /stats").json()["pid"])
+
+
+def _two_workers(server: Server, *, besides: int = 0) -> set[int]:
+    """The ids of both workers, once there are two beside a dead one."""
+    seen: set[int] = set()
+    give_up = time.monotonic() + 10
+    while len(seen - {besides}) < 2:
+        assert time.monotonic() < give_up
+        with server.connect() as client:
+            seen.add(_worker_of(client))
+    return seen
 
 
 def _alive(process_id: int) -> bool:
@@ -41,17 +52,16 @@ def test_all_workers_get_connections(workers: Server) -> None:
         client.close()
     assert len(set(seen)) == 2
     assert min(seen.count(worker) for worker in set(seen)) >= 6
-    assert workers.process.pid not in seen
+    assert workers.pid not in seen
 
 
 def test_the_url_is_announced_once(workers: Server) -> None:
     with workers.connect() as client:
-        os.kill(_worker_of(client), signal.SIGKILL)
-    time.sleep(0.5)
-    workers.process.terminate()
-    assert workers.process.stdout is not None
-    assert workers.process.stdout.read() == ""
-    assert workers.wait() == 0
+        victim = _worker_of(client)
+        os.kill(victim, signal.SIGKILL)
+    _two_workers(workers, besides=victim)
+    assert workers.stop() == 0
+    assert workers.output().count(workers.url) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -64,22 +74,13 @@ def test_a_killed_worker_is_replaced_and_no_connection_attempt_fails(workers: Se
     with workers.connect() as client:
         victim = _worker_of(client)
         os.kill(victim, signal.SIGKILL)
-        seen: set[int] = set()
-        give_up = time.monotonic() + 10
-        while len(seen - {victim}) < 2:
-            assert time.monotonic() < give_up
-            with workers.connect() as other:
-                seen.add(_worker_of(other))
-    assert victim not in seen
-    assert "died" in workers.stderr
+        assert victim not in _two_workers(workers, besides=victim)
+    assert "died" in workers.said
     assert workers.stop() == 0
 
 
 def test_a_signal_ends_all_workers_gracefully(workers: Server) -> None:
-    pids: set[int] = set()
-    while len(pids) < 2:
-        with workers.connect() as client:
-            pids.add(_worker_of(client))
+    pids = _two_workers(workers)
     with workers.connect() as client:
         client.put("/write/shared", b"x" * 1000, announced=2000)
         eventually(lambda: len(workers.read("shared")) == 1000)
@@ -94,6 +95,6 @@ def test_a_signal_ends_all_workers_gracefully(workers: Server) -> None:
 def test_workers_end_when_the_supervisor_is_killed(workers: Server) -> None:
     with workers.connect() as client:
         pid = _worker_of(client)
-    os.kill(workers.process.pid, signal.SIGKILL)
+    os.kill(workers.pid, signal.SIGKILL)
     workers.process.wait()
     eventually(lambda: not _alive(pid))
