@@ -10,14 +10,18 @@ from typing import Any
 
 import pytest
 
-from tests.contract import test_catalog, test_catalog_finals
+from tests.contract import test_catalog, test_catalog_finals, test_events
 from tests.contract.backends import sqlite_catalog
 from tests.contract.mutants import is_kept
 from tests.contract.uploads import HELD, chunks_of
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
+from tusd_py.adapters.catalog_sqlite.events import add_event
+from tusd_py.model.events import NewEvent
 from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import GROWING, ChunkState, Growing, Upload, UploadChunk, UploadState
 from tusd_py.ports.locks import Held
+
+CONTRACTS = (test_catalog, test_catalog_finals, test_events)
 
 
 class Replaces(SqliteCatalog):
@@ -152,6 +156,50 @@ class PagesForEver(SqliteCatalog):
         return await super().open_uploads(after="", limit=limit)
 
 
+class TellsOfNoCompletion(SqliteCatalog):
+    async def complete(self, upload: Upload, at: float, held: Held, **more: Any) -> list[str]:
+        return await super().complete(upload, at, held, **more | {"event": None})
+
+
+class TellsOfEveryCompletion(SqliteCatalog):
+    async def complete(
+        self, upload: Upload, at: float, held: Held, *, event: NewEvent | None = None, **more: Any
+    ) -> list[str]:
+        filled = await super().complete(upload, at, held, **more)
+        await self.writer.run(lambda connection: add_event(connection, event, upload.id))
+        return filled
+
+
+class TellsOfEveryInsert(SqliteCatalog):
+    async def insert(
+        self,
+        upload: Upload,
+        chunks: Sequence[UploadChunk] = (),
+        *,
+        event: NewEvent | None = None,
+        **more: Any,
+    ) -> None:
+        await super().insert(upload, chunks, **more)
+        await self.writer.run(lambda connection: add_event(connection, event, upload.id))
+
+
+class TellsOfFinalsTooEarly(SqliteCatalog):
+    async def insert_final(
+        self, final: Upload, chunks: Sequence[UploadChunk], *, event: NewEvent | None = None, **more: Any
+    ) -> Upload | PartialGone | TooLarge:
+        await self.insert(final, event=event)
+        await self.release(final.id, None, tombstone_until=None)
+        return await super().insert_final(final, chunks, **more)
+
+
+class TellsOfTombstones(SqliteCatalog):
+    async def release(
+        self, upload_id: str, held: Held | None, *, event: NewEvent | None = None, **more: Any
+    ) -> list[str]:
+        await self.writer.run(lambda connection: add_event(connection, event, upload_id))
+        return await super().release(upload_id, held, **more)
+
+
 @pytest.mark.parametrize(
     ("mutant", "caught_by"),
     [
@@ -177,6 +225,12 @@ class PagesForEver(SqliteCatalog):
         (ReleasesSharedFiles, "test_a_final_keeps_the_files_of_its_partials"),
         (ExpiresInAnyOrder, "test_expired_uploads_oldest_first"),
         (PagesForEver, "test_open_uploads_page_by_page"),
+        (TellsOfNoCompletion, "test_every_change_of_an_upload_in_order"),
+        (TellsOfEveryCompletion, "test_an_upload_is_completed_once"),
+        (TellsOfEveryInsert, "test_an_upload_that_was_there_is_not_created"),
+        (TellsOfFinalsTooEarly, "test_a_final_that_is_refused_was_not_created"),
+        (TellsOfFinalsTooEarly, "test_a_partial_and_its_final"),
+        (TellsOfTombstones, "test_that_a_tombstone_is_forgotten_is_not_told"),
     ],
 )
 def test_the_contract_notices(mutant: type[SqliteCatalog], caught_by: str) -> None:
@@ -184,5 +238,5 @@ def test_the_contract_notices(mutant: type[SqliteCatalog], caught_by: str) -> No
         open_another = sqlite_catalog(mutant)(directory, stack)
         return {"open_another": open_another, "catalog": await open_another()}
 
-    contract = test_catalog if hasattr(test_catalog, caught_by) else test_catalog_finals
+    (contract,) = (each for each in CONTRACTS if hasattr(each, caught_by))
     assert not is_kept(contract, caught_by, kit, within_s=1.0)

@@ -121,8 +121,8 @@ def tell(directory: Path) -> None:
     """Say what is in the catalog."""
     with closing(sqlite3.connect(directory / ".tusd-py" / "catalog.sqlite3")) as connection:
         states = [state for (state,) in connection.execute("SELECT state FROM uploads")]
-        rows = connection.execute("SELECT event FROM events ORDER BY position").fetchall()
-    print(json.dumps({"uploads": states, "events": [json.loads(event)["type"] for (event,) in rows]}))
+        events = [event for (event,) in connection.execute("SELECT type FROM events ORDER BY position")]
+    print(json.dumps({"uploads": states, "events": events}))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
-from tusd_py.model.events import Event
+from tusd_py.model.events import NewEvent
 from tusd_py.model.finals import PartialGone, TooLarge
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 from tusd_py.ports.locks import Held
@@ -46,7 +46,7 @@ class Catalog(Protocol):
         chunks: Sequence[UploadChunk] = (),
         *,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> None:
         """Add an upload. One that is there already is left as it is."""
 
@@ -57,12 +57,12 @@ class Catalog(Protocol):
         *,
         max_size: int | None,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> Upload | PartialGone | TooLarge:
         """Add a final and its chunks; sizes and the final's length come from the partials as they now are.
 
         Returns:
-            The final, with its length when all of its partials' lengths are known; ``event`` tells of that.
+            The final, with its length when all of its partials' lengths are known.
             Or why nothing was added; ``max_size`` is in bytes.
         """
 
@@ -105,7 +105,7 @@ class Catalog(Protocol):
         *,
         expires_at: float | None,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> list[str]:
         """Mark an open upload as complete, at ``at`` seconds since 1970, and all its bytes as verified.
 
@@ -114,7 +114,12 @@ class Catalog(Protocol):
         """
 
     async def release(
-        self, upload_id: str, held: Held | None, *, tombstone_until: float | None, event: Event | None = None
+        self,
+        upload_id: str,
+        held: Held | None,
+        *,
+        tombstone_until: float | None,
+        event: NewEvent | None = None,
     ) -> list[str]:
         """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
 from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts
-from tusd_py.model.events import Event
+from tusd_py.model.events import NewEvent
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk
 from tusd_py.ports.locks import Held
@@ -44,7 +44,7 @@ class RangeCatalog(Protocol):
         expected_sha256: str | None,
         key: str | None,
         durable: bool,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> None:
         """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more.
 

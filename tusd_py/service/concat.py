@@ -87,7 +87,7 @@ class Concatenation:
             chunks,
             max_size=self.config.max_size,
             durable=self.config.durability != "none",
-            event=self.events.event(EventType.CREATED, final, request),
+            event=self.events.event(EventType.CREATED, request),
         )
         if isinstance(inserted, PartialGone):  # deleted or expired since we looked
             raise InvalidConcat("Upload-Concat", _UNKNOWN)

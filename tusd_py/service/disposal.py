@@ -34,7 +34,7 @@ class Disposal:
 
         It was deleted, expired or refused. A data file that a final still uses stays until that goes, too.
         """
-        event = self.events.event(why, upload, request)
+        event = self.events.event(why, request)
         names = await self.catalog.release(upload.id, held, tombstone_until=tombstone_until, event=event)
         await self.store.remove_export(upload.id)
         for name in names:

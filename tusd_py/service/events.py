@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from dataclasses import dataclass
 
-from tusd_py.model.events import Event, EventType, UploadSnapshot
-from tusd_py.model.upload import Upload
+from tusd_py.model.events import EventType, NewEvent
 from tusd_py.ports.hooks import IncomingRequest
 
 
@@ -18,9 +17,9 @@ class Events:
     headers: Set[str]  # secret ones that are told all the same, in lower case
     clock: Callable[[], float]
 
-    def event(self, type_: EventType, upload: Upload, request: IncomingRequest | None = None) -> Event | None:
-        """Return what is to be told of ``upload`` as it is after the change; None: nobody wants to know."""
+    def event(self, type_: EventType, request: IncomingRequest | None) -> NewEvent | None:
+        """Return what is to be told of a change that ``request`` makes; None: nobody wants to know."""
         if type_ not in self.types:
             return None
         info = None if request is None else request.describe(named=self.headers)
-        return Event(type=type_, at=self.clock(), upload=UploadSnapshot.of(upload), request=info)
+        return NewEvent(type=type_, at=self.clock(), request=info)

@@ -21,9 +21,8 @@ from tusd_py.settings import Config
 _BATCH = 200
 #: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
 _ABANDONED_AFTER_S = 3600.0
-#: How long a delivered event can still be seen, and how many wait while nobody delivers any.
-_DELIVERED_FOR_S = 3600.0
-_MOST_PENDING = 100_000
+#: So many events wait while nobody delivers any.
+_MOST_EVENTS = 100_000
 #: Lock that keeps the sweeps of several workers apart. No upload can have this id.
 _SWEEP_LOCK = other_lock("sweep")
 #: The same for what is done once at the start: a sweep that somebody asks for meanwhile is not left out.
@@ -74,7 +73,7 @@ class Sweeper:
                 await self._sweep_expired(swept)
                 await self._remove_leftovers(swept)
                 await self._remove_unfinished_exports()
-                await self._prune_events()
+                await self._drop_events()
                 await self.catalog.keep_room()
         return swept
 
@@ -142,10 +141,8 @@ class Sweeper:
                         await self.disposal.remove(name)
                         swept.removed.append(name)
 
-    async def _prune_events(self) -> None:
-        dropped = await self.outbox.prune(
-            delivered_before=self.clock() - _DELIVERED_FOR_S, most_pending=_MOST_PENDING
-        )
+    async def _drop_events(self) -> None:
+        dropped = await self.outbox.drop_oldest(most=_MOST_EVENTS)
         if dropped:
             observe.log("EventsDropped", level=logging.ERROR, count=dropped)
 

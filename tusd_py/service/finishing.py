@@ -113,7 +113,7 @@ class Finishing:
             held,
             expires_at=done.expires_at,
             durable=is_durable,
-            event=self.events.event(EventType.COMPLETED, done, request),
+            event=self.events.event(EventType.COMPLETED, request),
         )
         if isinstance(upload.layout, Ranged):
             await self._export_complete(done)

@@ -164,7 +164,7 @@ class Sessions:
                 expected_sha256=wanted.sha256,
                 key=wanted.key,
                 durable=is_durable,
-                event=self.events.event(EventType.CREATED, upload, caller.request),
+                event=self.events.event(EventType.CREATED, caller.request),
             )
         observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
         return upload

@@ -113,7 +113,7 @@ class Uploads:
                 return await self.appender.fill(upload, body, expected, held, caller)
 
     async def _insert(self, upload: Upload, held: Held | None, request: IncomingRequest | None) -> None:
-        created = self.events.event(EventType.CREATED, upload, request)
+        created = self.events.event(EventType.CREATED, request)
         try:
             await self.catalog.insert(upload, durable=self.config.durability == "patch", event=created)
         except asyncio.CancelledError:  # that may have come too late

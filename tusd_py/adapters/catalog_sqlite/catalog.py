@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.ballast import Ballast
 from tusd_py.adapters.catalog_sqlite.connection import Reader, connect
-from tusd_py.adapters.catalog_sqlite.events import add_event
+from tusd_py.adapters.catalog_sqlite.events import add_event, add_event_of_end
 from tusd_py.adapters.catalog_sqlite.lister import Lister
 from tusd_py.adapters.catalog_sqlite.portions import joined_chunks, ranged_chunks
 from tusd_py.adapters.catalog_sqlite.rows import (
@@ -28,7 +28,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 )
 from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
-from tusd_py.model.events import Event, UploadSnapshot
+from tusd_py.model.events import NewEvent
 from tusd_py.model.finals import PartialGone, TooLarge, final_length
 from tusd_py.model.upload import (
     ChunkState,
@@ -57,7 +57,6 @@ _EXPIRE: Final = (
     f"UPDATE uploads SET {after(UploadEvent.EXPIRE)}, expires_at = ?"  # noqa: S608
     f" WHERE id = ? AND {before(UploadEvent.EXPIRE)}"
 )
-_IS_THERE: Final = f"SELECT 1 FROM uploads WHERE id = ? AND {before(UploadEvent.EXPIRE)}"  # noqa: S608
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
 #: A final whose pieces are all there, and their sum.
@@ -130,15 +129,15 @@ class SqliteCatalog(Catalog):
         chunks: Sequence[UploadChunk] = (),
         *,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> None:
         if event is None and not chunks and not isinstance(upload.layout, Ranged):
             await self._writer.put(_INSERT_UPLOAD, upload_row(upload), durable=durable)
             return
 
         def job(connection: sqlite3.Connection) -> None:
-            if _insert(connection, upload, chunks) and event is not None:
-                add_event(connection, event)
+            if _insert(connection, upload, chunks):
+                add_event(connection, event, upload.id)
 
         await self._writer.run(job, durable=durable)
 
@@ -149,7 +148,7 @@ class SqliteCatalog(Catalog):
         *,
         max_size: int | None,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> Upload | PartialGone | TooLarge:
         def job(connection: sqlite3.Connection) -> Upload | PartialGone | TooLarge:
             partials = [connection.execute(_LENGTH, (chunk.source_id,)).fetchone() for chunk in chunks]
@@ -161,8 +160,7 @@ class SqliteCatalog(Catalog):
             made = replace(final, length=length)
             if _insert(connection, made, chunks):
                 connection.execute(_FILL_SIZES, (final.id,))
-                if event is not None:
-                    add_event(connection, replace(event, upload=UploadSnapshot.of(made)))
+                add_event(connection, event, final.id)
             return made
 
         return await self._writer.run_long(job, durable=durable)
@@ -208,7 +206,7 @@ class SqliteCatalog(Catalog):
         *,
         expires_at: float | None,
         durable: bool = False,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> list[str]:
         held.check()
         row = (at, expires_at, upload.id)
@@ -217,9 +215,8 @@ class SqliteCatalog(Catalog):
             return []
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            is_done = connection.execute(_COMPLETE, row).rowcount
-            if is_done and event is not None:
-                add_event(connection, event)
+            if connection.execute(_COMPLETE, row).rowcount:
+                add_event(connection, event, upload.id)
             if upload.kind is not UploadKind.PARTIAL:
                 return []
             waiting = _waiting_finals(connection, upload.id)
@@ -238,14 +235,13 @@ class SqliteCatalog(Catalog):
         held: Held | None,
         *,
         tombstone_until: float | None,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> list[str]:
         if held is not None:
             held.check()
 
         def job(connection: sqlite3.Connection) -> list[str]:
-            if event is not None and connection.execute(_IS_THERE, (upload_id,)).fetchone():
-                add_event(connection, event)
+            add_event_of_end(connection, event, upload_id)
             sql = "SELECT data_file FROM upload_chunks WHERE upload_id = ? AND data_file NOT NULL"
             rows = connection.execute(sql, (upload_id,)).fetchall()
             connection.execute("DELETE FROM upload_chunks WHERE upload_id = ?", (upload_id,))

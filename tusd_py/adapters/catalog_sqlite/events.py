@@ -2,32 +2,63 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tusd_py.model.events import Event
-from tusd_py.ports.events import Outbox, Recorded
+from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, before, upload_of
+from tusd_py.model.events import Event, EventType, NewEvent
+from tusd_py.model.requests import RequestInfo
+from tusd_py.model.upload import UploadEvent
+from tusd_py.ports.events import Outbox
 
 if TYPE_CHECKING:
     from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 
-_INSERT: Final = "INSERT INTO events (upload_id, event) VALUES (?, ?)"
+#: The upload as its row has it at this moment of the transaction: nothing is written twice in two forms.
+_INSERT: Final = f"""
+    INSERT INTO events (event_id, type, at, request, {COLUMNS})
+    SELECT lower(hex(randomblob(16))), ?, ?, ?, {COLUMNS} FROM uploads WHERE id = ?
+"""  # noqa: S608
+_INSERT_IF_THERE: Final = f"{_INSERT} AND {before(UploadEvent.EXPIRE)}"
 _PENDING: Final = (
-    "SELECT position, event FROM events WHERE delivered_at IS NULL AND position > ? ORDER BY position LIMIT ?"
+    f"SELECT position, event_id, type, at, request, {COLUMNS} FROM events"  # noqa: S608
+    " WHERE position > ? ORDER BY position LIMIT ?"
 )
-_DELIVERED: Final = "UPDATE events SET delivered_at = ? WHERE position = ? AND delivered_at IS NULL"
-_PRUNE_DELIVERED: Final = "DELETE FROM events WHERE delivered_at < ?"
-_PRUNE_PENDING: Final = """
-    DELETE FROM events WHERE delivered_at IS NULL AND position <= (
-        SELECT position FROM events WHERE delivered_at IS NULL ORDER BY position DESC LIMIT 1 OFFSET ?
-    )
+_DELIVERED: Final = "DELETE FROM events WHERE position = ?"
+_DROP_OLDEST: Final = """
+    DELETE FROM events WHERE position <= (SELECT position FROM events ORDER BY position DESC LIMIT 1 OFFSET ?)
 """
 
 
-def add_event(connection: sqlite3.Connection, event: Event) -> None:
-    """Write an event into the transaction of the change that it tells of."""
-    connection.execute(_INSERT, (event.upload.id, event.to_json()))
+def add_event(connection: sqlite3.Connection, event: NewEvent | None, upload_id: str) -> None:
+    """Write, into the transaction of a change that was just made, what it made of the upload."""
+    if event is not None:
+        connection.execute(_INSERT, _row(event, upload_id))
+
+
+def add_event_of_end(connection: sqlite3.Connection, event: NewEvent | None, upload_id: str) -> None:
+    """Write, into the transaction that is about to give an upload up, what it was; no event if it is gone."""
+    if event is not None:
+        connection.execute(_INSERT_IF_THERE, _row(event, upload_id))
+
+
+def _row(event: NewEvent, upload_id: str) -> tuple[str | float | None, ...]:
+    request = None if event.request is None else json.dumps(event.request.as_json())
+    return (event.type, event.at, request, upload_id)
+
+
+def _event_of(row: Sequence[Any]) -> Event:
+    position, event_id, type_, at, request, *upload = row
+    return Event(
+        position=position,
+        id=event_id,
+        type=EventType(type_),
+        at=at,
+        upload=upload_of(upload),
+        request=None if request is None else RequestInfo.from_json(json.loads(request)),
+    )
 
 
 class SqliteOutbox(Outbox):
@@ -37,19 +68,18 @@ class SqliteOutbox(Outbox):
         self._writer = catalog.writer
         self._lister = catalog.lister
 
-    async def pending(self, *, after: int = 0, limit: int) -> list[Recorded]:
+    async def pending(self, *, after: int = 0, limit: int) -> list[Event]:
         rows = await self._lister.read(lambda each: each.execute_fetchall(_PENDING, (after, limit)))
-        return [Recorded(position, Event.from_json(text)) for position, text in rows]
+        return [_event_of(row) for row in rows]
 
-    async def delivered(self, positions: Sequence[int], at: float) -> None:
+    async def delivered(self, positions: Sequence[int]) -> None:
         def job(connection: sqlite3.Connection) -> None:
-            connection.executemany(_DELIVERED, [(at, position) for position in positions])
+            connection.executemany(_DELIVERED, [(position,) for position in positions])
 
         await self._writer.run(job)
 
-    async def prune(self, *, delivered_before: float, most_pending: int) -> int:
+    async def drop_oldest(self, *, most: int) -> int:
         def job(connection: sqlite3.Connection) -> int:
-            connection.execute(_PRUNE_DELIVERED, (delivered_before,))
-            return connection.execute(_PRUNE_PENDING, (most_pending,)).rowcount
+            return connection.execute(_DROP_OLDEST, (most,)).rowcount
 
         return await self._writer.run_long(job)

@@ -35,7 +35,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
 )
 from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
 from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts, decide_commit
-from tusd_py.model.events import Event
+from tusd_py.model.events import NewEvent
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent, UploadState
 from tusd_py.ports.locks import Held
@@ -62,7 +62,7 @@ class SqliteRanges(RangeCatalog):
         expected_sha256: str | None,
         key: str | None,
         durable: bool,
-        event: Event | None = None,
+        event: NewEvent | None = None,
     ) -> None:
         held.check()
 
@@ -77,8 +77,7 @@ class SqliteRanges(RangeCatalog):
                 (upload.id, expected_sha256),
             )
             connection.execute("DELETE FROM leftovers WHERE name = ?", (upload.id,))
-            if event is not None:
-                add_event(connection, event)
+            add_event(connection, event, upload.id)
 
         await self._writer.run(job, durable=durable)
 

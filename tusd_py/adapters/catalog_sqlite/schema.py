@@ -173,17 +173,30 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         *_cascades("upload_chunks"),
     ),
     (
-        # The outbox. Positions are never used again, so that who read up to one has seen all below it.
+        # The outbox: the row of an upload, and what made it so. Positions are never used again: whoever read
+        # up to one has seen all below it, and a delivery that is reported late removes no other event.
         """
         CREATE TABLE events (
             position INTEGER PRIMARY KEY AUTOINCREMENT,
-            upload_id TEXT NOT NULL,
-            event TEXT NOT NULL,
-            delivered_at REAL
+            event_id TEXT NOT NULL,
+            type TEXT NOT NULL,
+            at REAL NOT NULL,
+            request TEXT, -- JSON
+            id TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            state TEXT NOT NULL,
+            length INTEGER,
+            user TEXT,
+            metadata TEXT NOT NULL,
+            metadata_header TEXT,
+            concat_header TEXT,
+            created_at REAL NOT NULL,
+            completed_at REAL,
+            expires_at REAL,
+            unverified_from INTEGER,
+            prefix INTEGER
         )
         """,
-        # Those that are not delivered (NULL) by position, and the others by their time.
-        "CREATE INDEX events_by_delivery ON events (delivered_at)",
     ),
 )
 
