@@ -7,7 +7,7 @@ dies at, looking whether the file has its final name says what is left to do.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,8 +20,9 @@ from tusd_py.errors.requests import InvalidBody
 from tusd_py.errors.server import ServerShutdown, StorageFull
 from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
 from tusd_py.model.body import Body, Ended, Received, StopSignal
+from tusd_py.model.digests import Checksum
 from tusd_py.model.ranges import Artifact
-from tusd_py.model.upload import Joined, Upload, UploadState, new_uuid
+from tusd_py.model.upload import MAX_LENGTH, Joined, Upload, UploadState, new_uuid
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, LockName, other_lock, upload_lock
@@ -31,7 +32,6 @@ from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
 from tusd_py.service.disposal import Disposal
-from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.finishing import Finishing
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.reading import Reading
@@ -102,9 +102,16 @@ class Artifacts:
             return await self._place(upload, await self.sha256_of(upload, held), held)
 
     async def from_body(
-        self, body: Body, expected: ExpectedDigests, metadata: dict[str, bytes], caller: Caller
+        self,
+        body: Body,
+        expected: Callable[[], Sequence[Checksum]],
+        metadata: dict[str, bytes],
+        caller: Caller,
     ) -> Made:
         """Make an artifact of the bytes of one request.
+
+        Args:
+            expected: Returns what the client says that their sha256 is, once they have come.
 
         Raises MaxSizeExceeded, DigestMismatch, InvalidBody, ChunkTimeout ...: nothing is left behind.
         """
@@ -123,15 +130,15 @@ class Artifacts:
                 raise
 
     async def _receive(
-        self, upload: Upload, body: Body, expected: ExpectedDigests, held: Held
+        self, upload: Upload, body: Body, expected: Callable[[], Sequence[Checksum]], held: Held
     ) -> tuple[Upload, str]:
         taken, stop = Sha256(), StopSignal()
-        limit = self.config.max_size or 2**63 - 1
+        limit = self.config.max_size or MAX_LENGTH
         with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
             received = await self.store.write(upload.id, 0, body, limit=limit, hashes=[taken], stop=stop)
         _check_end(received, limit)
-        for checksum in [*expected.known, *expected.late()]:
-            if checksum.expected != taken.digest():
+        for checksum in expected():
+            if not checksum.matches(taken):
                 raise DigestMismatch(expected=checksum.expected.hex(), actual=taken.hexdigest())
         # No final names it, so it cannot be too large for one.
         await self.catalog.set_length(upload.id, received.count, held, max_size=None)

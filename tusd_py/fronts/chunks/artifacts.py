@@ -21,7 +21,6 @@ from tusd_py.model.digests import Checksum
 from tusd_py.service.artifacts import Artifacts, Made, file_of
 from tusd_py.service.caller import Caller
 from tusd_py.service.commit import Commits, WantedCommit
-from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.reading import Segment
 from tusd_py.service.sessions import Sessions
 from tusd_py.settings import Config
@@ -65,9 +64,7 @@ class ArtifactsFront:
         if await form.begin():
             name = parse_text(form.filename or "", "filename")
             metadata = {"filename": name.encode()} if name else {}
-            return await self._artifacts.from_body(
-                form, ExpectedDigests((), lambda: _claims(form)), metadata, caller
-            )
+            return await self._artifacts.from_body(form, lambda: _digest_of(form), metadata, caller)
         return await self._from_fields(dict(form.fields), caller)
 
     async def _from_fields(self, fields: dict[str, Any], caller: Caller) -> Made:
@@ -126,7 +123,7 @@ class ArtifactsFront:
         return Response(status_code=204)
 
 
-def _claims(form: MultipartBody) -> Sequence[Checksum]:
+def _digest_of(form: MultipartBody) -> Sequence[Checksum]:
     """Return what a form with a file says of that; its fields may come after it."""
     if "upload" in form.fields:
         raise InvalidField("upload", "and a file exclude each other")
