@@ -6,16 +6,16 @@ data files are files of the directory. Without a name every test runs over every
 
 import pytest
 
-from tests.support.lab import serve, tus
+from tests.support.lab import run, serve, tus
 from tests.support.stores import STORES
 
-__all__ = ["serve", "tus"]
+__all__ = ["run", "serve", "tus"]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test over files, and in memory as far as the store there goes."""
-    chosen = any(marker.args[0] == "serve" for marker in metafunc.definition.iter_markers("parametrize"))
-    if "serve" in metafunc.fixturenames and not chosen:
-        needs = {each for marker in metafunc.definition.iter_markers("needs") for each in marker.args}
-        able = [name for name in ("file", "memory") if needs <= set(STORES[name].offers)]
-        metafunc.parametrize("serve", able, indirect=True)
+    chosen = {marker.args[0] for marker in metafunc.definition.iter_markers("parametrize")}
+    needs = {each for marker in metafunc.definition.iter_markers("needs") for each in marker.args}
+    able = [name for name in ("file", "memory") if needs <= set(STORES[name].offers)]
+    for fixture in {"serve", "run"} & set(metafunc.fixturenames) - chosen:
+        metafunc.parametrize(fixture, able, indirect=True)

@@ -108,6 +108,15 @@ async def test_checksum(tus: Tus) -> None:
     assert tus.rows()["uploads"] == 1
 
 
+@pytest.mark.parametrize("durability", ["finish", "patch", "none"])
+async def test_every_durability(serve: Serve, durability: str) -> None:
+    """Also over a store that is not told to sync: there a byte is durable once it is written."""
+    tus = await serve(durability=durability)
+    url = await tus.create(11, b"hello")
+    assert (await tus.patch(url, 5, b" world")).status_code == 204
+    assert (await tus.get(url)).content == tus.data(url) == b"hello world"
+
+
 async def test_partial(tus: Tus) -> None:
     """CWU-15."""
     url = await tus.partial(b"hello")

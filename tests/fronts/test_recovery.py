@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import running, until
+from tests.support.lab import Run, until
 from tests.support.tus import checksum, id_of, metadata
 from tusd_py import Upload
 
@@ -21,17 +21,17 @@ class Finishes(list[tuple[str, int | None]]):
         self.append((upload.id, upload.length))
 
 
-async def test_a_lost_catalog(tmp_path: Path) -> None:
+async def test_a_lost_catalog(run: Run, tmp_path: Path) -> None:
     """Offsets, lengths, metadata, kinds and finals come back from the directory alone."""
     sent = metadata(filename="ä.txt", kind="x")
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         some = await tus.create(10, b"hello", Upload_Metadata=sent)
         later = await tus.create(None, b"abc", Upload_Defer_Length="1")
         whole = await tus.create(5, b"hello")
         a, b = await tus.partial(b"hello"), await tus.partial(b" world")
         final = await tus.final(a, b, a, Upload_Metadata=sent)
     tus.lose_catalog()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         head = await tus.head(some)
         assert (head.headers["Upload-Offset"], head.headers["Upload-Length"]) == ("5", "10")
         assert head.headers["Upload-Metadata"] == sent
@@ -48,40 +48,41 @@ async def test_a_lost_catalog(tmp_path: Path) -> None:
         assert (await tus.get(await tus.final(b, a))).content == b" worldhello"
 
 
-async def test_a_lost_catalog_and_deletions(tmp_path: Path) -> None:
+async def test_a_lost_catalog_and_deletions(run: Run, tmp_path: Path) -> None:
     """A partial is deleted before anybody looks at its final: the final needs its bytes."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         a = await tus.partial(b"hello")
         final = await tus.final(a)
     tus.lose_catalog()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         assert (await tus.delete(a)).status_code == 204
         assert (await tus.get(final)).content == b"hello"
 
 
-async def test_a_lost_catalog_leaks_no_file(tmp_path: Path) -> None:
+async def test_a_lost_catalog_leaks_no_file(run: Run, tmp_path: Path) -> None:
     """The data file of a partial that was deleted before goes with the last final that uses it."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         a = await tus.partial(b"hello")
         final = await tus.final(a)
         await tus.delete(a)
     tus.lose_catalog()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         assert (await tus.get(final)).content == b"hello"
         await tus.delete(final)
         assert tus.files() == []
 
 
-async def test_a_lost_catalog_and_uploads_that_nobody_asks_for(tmp_path: Path) -> None:
+async def test_a_lost_catalog_and_uploads_that_nobody_asks_for(run: Run, tmp_path: Path) -> None:
     """They expire like all others, or they would stay for ever."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         await tus.create(10, b"hello")
     tus.lose_catalog()
-    async with running(tmp_path, expire_after_s=0.1, tombstone_for_s=0, sweep_interval_s=0.05) as tus:
+    async with run(tmp_path, expire_after_s=0.1, tombstone_for_s=0, sweep_interval_s=0.05) as tus:
         await until(lambda: not tus.files(), 2)
 
 
-async def test_what_tusd_left(tmp_path: Path) -> None:
+@pytest.mark.needs("files")
+async def test_what_tusd_left(run: Run, tmp_path: Path) -> None:
     """A directory that tusd wrote just continues."""
     name = "24e533e02ec3bc40c387f1a0e460e216"
     (tmp_path / name).write_bytes(b"hello")
@@ -97,21 +98,21 @@ async def test_what_tusd_left(tmp_path: Path) -> None:
         "Storage": {"Path": "/etc/passwd", "InfoPath": "/etc/passwd", "Type": "filestore"},
     }
     (tmp_path / f"{name}.info").write_text(json.dumps(info))
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = tus.url + name
         assert (await tus.head(url)).headers["Upload-Metadata"] == metadata(filename="a.txt")
         assert (await tus.patch(url, 5, b" world")).status_code == 204
         assert (await tus.get(url)).content == b"hello world"
 
 
-async def test_no_hook_runs_for_what_is_taken_over_complete(tmp_path: Path) -> None:
+async def test_no_hook_runs_for_what_is_taken_over_complete(run: Run, tmp_path: Path) -> None:
     """It ran when the upload was finished; nobody can tell the one for which it did not."""
     finishes = Finishes()
-    async with running(tmp_path, on_upload_finish=finishes) as tus:
+    async with run(tmp_path, on_upload_finish=finishes) as tus:
         url, begun = await tus.create(5, b"hello"), await tus.create(5, b"hell")
     assert finishes == [(id_of(url), 5)]
     tus.lose_catalog()
-    async with running(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02) as tus:
+    async with run(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02) as tus:
         await asyncio.sleep(0.1)
         assert await tus.offset(url) == 5
         assert (await tus.get(url)).content == b"hello"
@@ -120,13 +121,14 @@ async def test_no_hook_runs_for_what_is_taken_over_complete(tmp_path: Path) -> N
         assert finishes == [(id_of(url), 5), (id_of(begun), 5)]
 
 
-async def test_bytes_that_were_never_verified(tmp_path: Path) -> None:
+@pytest.mark.needs("checksum")
+async def test_bytes_that_were_never_verified(run: Run, tmp_path: Path) -> None:
     """The process died in a PATCH with a checksum: its bytes do not count, and the next PATCH drops them."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(11, b"hello")
     (tmp_path / id_of(url)).write_bytes(b"hello WRONG!")
     tus.sql("UPDATE uploads SET unverified_from = 5")
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         assert await tus.offset(url) == 5
         assert (await tus.get(url)).status_code == 409
         assert (await tus.patch(url, 9, b"x")).status_code == 409
@@ -136,46 +138,49 @@ async def test_bytes_that_were_never_verified(tmp_path: Path) -> None:
         assert (await tus.get(url)).content == b"hello world"
 
 
-async def test_full_of_bytes_that_were_never_verified(tmp_path: Path) -> None:
+@pytest.mark.needs("checksum")
+async def test_full_of_bytes_that_were_never_verified(run: Run, tmp_path: Path) -> None:
     """They make nothing complete: not at the start, and not by HEAD."""
     finishes = Finishes()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(11, b"hello")
     (tmp_path / id_of(url)).write_bytes(b"hello WRONG")
     tus.sql("UPDATE uploads SET unverified_from = 5")
-    async with running(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02) as tus:
+    async with run(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02) as tus:
         await asyncio.sleep(0.1)
         assert await tus.offset(url) == 5
         assert finishes == []
 
 
-async def test_a_power_cut_took_bytes_from_before_the_mark(tmp_path: Path) -> None:
+@pytest.mark.needs("checksum", "files")
+async def test_a_power_cut_took_bytes_from_before_the_mark(run: Run, tmp_path: Path) -> None:
     """The file is shorter than what was verified: no byte is invented, the client sends them again."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(11, b"hello wo")
     (tmp_path / id_of(url)).write_bytes(b"hello")
     tus.sql("UPDATE uploads SET unverified_from = 8")
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         assert await tus.offset(url) == 5
         reply = await tus.patch(url, 5, b" world")
         assert (reply.status_code, tus.data(url)) == (204, b"hello world")
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize("way", ["head", "get", "patch", "start"])
-async def test_full_but_not_finished(tmp_path: Path, way: str) -> None:
+async def test_full_but_not_finished(run: Run, tmp_path: Path, way: str) -> None:
     """The process died between the last byte and the end of the finish hook: it is called again."""
     finishes = Finishes()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(5, b"hell")
     with (tmp_path / id_of(url)).open("ab") as file:
         file.write(b"o")
     if way == "start":
-        async with running(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02):
+        async with run(tmp_path, on_upload_finish=finishes, sweep_interval_s=0.02):
             await until(lambda: tus.sql("SELECT state FROM uploads") == [("complete",)])
         assert finishes == [(id_of(url), 5)]
         return
     tus.sql("UPDATE uploads SET length = 9")  # so that the start finds nothing to do
-    async with running(tmp_path, on_upload_finish=finishes) as tus:
+    async with run(tmp_path, on_upload_finish=finishes) as tus:
         await asyncio.sleep(0.05)
         tus.sql("UPDATE uploads SET length = 5")
         if way == "patch":
@@ -188,35 +193,36 @@ async def test_full_but_not_finished(tmp_path: Path, way: str) -> None:
         assert len(finishes) == 1
 
 
-async def test_a_final_that_is_full_but_not_finished(tmp_path: Path) -> None:
+async def test_a_final_that_is_full_but_not_finished(run: Run, tmp_path: Path) -> None:
     """The process died after its last partial was complete and before the final was."""
     finishes = Finishes()
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         a = await tus.partial(b"hello")
         final = await tus.final(a)
     tus.sql("UPDATE uploads SET state = 'open', completed_at = NULL WHERE kind = 'final'")
-    async with running(tmp_path, on_upload_finish=finishes) as tus:
+    async with run(tmp_path, on_upload_finish=finishes) as tus:
         await tus.head(final)
         await until(lambda: finishes == [(id_of(final), 5)])
         await until(lambda: tus.sql("SELECT state FROM uploads WHERE kind = 'final'") == [("complete",)])
         assert await tus.offset(final) == 5
 
 
-async def test_files_that_a_crash_kept_from_being_removed(tmp_path: Path) -> None:
+async def test_files_that_a_crash_kept_from_being_removed(run: Run, tmp_path: Path) -> None:
     """They are on a list, and they are no uploads any more."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(5, b"hello")
     tus.sql("INSERT INTO leftovers VALUES (?)", id_of(url))
     tus.sql("DELETE FROM uploads")
-    async with running(tmp_path, sweep_interval_s=0.02) as tus:
+    async with run(tmp_path, sweep_interval_s=0.02) as tus:
         assert (await tus.head(url)).status_code == 404
         await until(lambda: tus.rows() == {"uploads": 0, "upload_chunks": 0, "leftovers": 0})
         assert tus.files() == []
 
 
-async def test_a_row_without_a_file(tmp_path: Path) -> None:
+@pytest.mark.needs("files")
+async def test_a_row_without_a_file(run: Run, tmp_path: Path) -> None:
     """The process died between the two: not found, and gone in time."""
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         url = await tus.create(5, b"he")
         for name in tus.files():
             (tmp_path / name).unlink()
@@ -225,13 +231,14 @@ async def test_a_row_without_a_file(tmp_path: Path) -> None:
         assert (await tus.delete(url)).is_success or tus.rows()["uploads"] == 1
 
 
+@pytest.mark.needs("files")
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", '{"ID": "other", "Size": 5}', '{"ID": "ID", "Size": -1}', "[" * 99999]
 )
-async def test_an_info_file_that_is_none(tmp_path: Path, text: str) -> None:
+async def test_an_info_file_that_is_none(run: Run, tmp_path: Path, text: str) -> None:
     name = "a" * 32
     (tmp_path / name).write_bytes(b"hello")
     (tmp_path / f"{name}.info").write_text(text.replace('"ID"}', f'"{name}"}}'))
-    async with running(tmp_path) as tus:
+    async with run(tmp_path) as tus:
         assert (await tus.head(tus.url + name)).status_code == 404
         assert (tmp_path / name).read_bytes() == b"hello"

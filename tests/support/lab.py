@@ -4,8 +4,9 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -137,6 +138,16 @@ async def running(directory: Path, *, store: Store = FILES, **settings: Any) -> 
     app = UploadApp(Config(upload_dir=directory, **settings), store.open)
     async with app.lifespan(), Tus(app, directory, store=store) as tus:
         yield tus
+
+
+#: As ``running``.
+Run = Callable[..., AbstractAsyncContextManager[Tus]]
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest) -> Run:
+    """How to run an application for a while; its parameter is the name of the store."""
+    return partial(running, store=STORES[getattr(request, "param", "file")])
 
 
 #: Starts an application with these settings and returns its client.
