@@ -30,12 +30,14 @@ from .framing import Announced, Chunked
 from .head import Head
 from .pool import Pool
 from .refusal import Headers
-from .response import Response, plain
+from .response import Response
 from .wire import ClientGone, Wire
 
 DRAINABLE = 256 * 1024  # bytes of unread body worth receiving to keep a connection
 
 _BROKEN = frozenset((Ended.STALLED, Ended.MALFORMED, Ended.DISCONNECTED))  # no next request after these
+
+_FAULT = b"Internal Server Error\n"
 
 _logger = logging.getLogger("tusd_py.server")
 
@@ -186,8 +188,10 @@ class Exchange:
             return
         try:
             if self.response.take_back():
-                for message in plain(500, b"Internal Server Error\n"):
-                    await self.send(message)
+                headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+                headers.append((b"content-length", b"%d" % len(_FAULT)))
+                await self.send({"type": "http.response.start", "status": 500, "headers": headers})
+                await self.send({"type": "http.response.body", "body": _FAULT})
         finally:
             if not self.response.complete:
                 self._wire.transport.abort()

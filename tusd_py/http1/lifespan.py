@@ -25,7 +25,7 @@ class Lifespan:
         self._events: asyncio.Queue[Message] = asyncio.Queue()
         self._answered: asyncio.Future[Message] | None = None
         self._listens = False  # the application has asked for an event, so it knows the protocol
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Future[None] | None = None
 
     async def startup(self) -> None:
         """Let the application start; one that does not know the lifespan protocol just goes on.
@@ -62,7 +62,7 @@ class Lifespan:
                 "asgi": {"version": "3.0", "spec_version": "2.0"},
                 "state": self.state,
             }
-            self._task = asyncio.ensure_future(_run(self._app, scope, self))
+            self._task = asyncio.ensure_future(self._app(scope, self.receive, self.send))
         self._events.put_nowait({"type": event})
         either: list[asyncio.Future[Any]] = [answered, self._task]
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -80,7 +80,3 @@ class Lifespan:
         """ASGI's ``send``."""
         if self._answered is not None and not self._answered.done():
             self._answered.set_result(message)
-
-
-async def _run(app: ASGIApp, scope: dict[str, Any], lifespan: Lifespan) -> None:
-    await app(scope, lifespan.receive, lifespan.send)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from starlette.types import Message
 
@@ -175,16 +174,3 @@ def _refuse_injection(headers: Headers) -> None:
         raise RuntimeError("a response header contains a line break")
     if _BAD_NAME.search(names) or _BAD_VALUE.search(values) or b"" in (header[0] for header in headers):
         raise RuntimeError("invalid response header")
-
-
-def plain(status: int, text: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the two messages of a plain text response that ends the connection."""
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", b"%d" % len(text)),
-        (b"connection", b"close"),
-    ]
-    return (
-        {"type": "http.response.start", "status": status, "headers": headers},
-        {"type": "http.response.body", "body": text},
-    )

@@ -8,7 +8,6 @@ always correct.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
@@ -93,32 +92,12 @@ def _joined(ranges: Sequence[ByteRange]) -> tuple[ByteRange, ...]:
     return tuple(joined)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """One part of a multipart body: send ``head``, then the bytes of ``range``."""
+def multipart(
+    ranges: Sequence[ByteRange], size: int, content_type: str, boundary: str
+) -> list[bytes | ByteRange]:
+    """Lay out the content of ``multipart/byteranges`` for ranges of a representation of ``size`` bytes.
 
-    head: bytes
-    range: ByteRange
-
-
-@dataclass(frozen=True, slots=True)
-class Multipart:
-    """A 206 body of several parts: every part in order, then ``tail``.
-
-    ``content_type`` and ``content_length`` (bytes) belong to the reply as a whole, which
-    has no ``Content-Range`` of its own.
-    """
-
-    content_type: str
-    content_length: int
-    parts: tuple[Part, ...]
-    tail: bytes
-
-
-def multipart_parts(ranges: Sequence[ByteRange], size: int, content_type: str, boundary: str) -> Multipart:
-    """Lay out ``multipart/byteranges`` for ranges of a representation of ``size`` bytes.
-
-    ``boundary`` must not occur in the content; a long random one will not.
+    ``boundary`` must not occur in the representation; a long random one will not.
 
     Raises:
         ValueError: No range, a boundary that is not 1 to 70 of ``A-Za-z0-9_-``, or a
@@ -128,24 +107,17 @@ def multipart_parts(ranges: Sequence[ByteRange], size: int, content_type: str, b
     """
     if not ranges or not _BOUNDARY.fullmatch(boundary) or _LINE_ENDS.search(content_type):
         raise ValueError(f"cannot lay out {len(ranges)} ranges of {content_type!r} with {boundary!r}")
-    parts = []
-    for number, each in enumerate(ranges):
-        lines = (
-            f"--{boundary}",
-            f"Content-Type: {content_type}",
-            f"Content-Range: {content_range(each, size)}",
-            "\r\n",
-        )
+    pieces: list[bytes | ByteRange] = []
+    for each in ranges:
         # The line end before a delimiter belongs to it, and nothing precedes the first.
-        head = ("\r\n" if number else "") + "\r\n".join(lines)
-        parts.append(Part(head.encode("latin-1"), each))
-    tail = f"\r\n--{boundary}--\r\n".encode("ascii")
-    return Multipart(
-        content_type=f"multipart/byteranges; boundary={boundary}",
-        content_length=sum(len(part.head) + part.range.size for part in parts) + len(tail),
-        parts=tuple(parts),
-        tail=tail,
-    )
+        start = "\r\n--" if pieces else "--"
+        head = (
+            f"{start}{boundary}\r\n"
+            f"Content-Type: {content_type}\r\n"
+            f"Content-Range: {content_range(each, size)}\r\n\r\n"
+        )
+        pieces += [head.encode("latin-1"), each]
+    return [*pieces, f"\r\n--{boundary}--\r\n".encode("ascii")]
 
 
 class Outcome(Enum):

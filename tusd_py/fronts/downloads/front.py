@@ -14,7 +14,7 @@ from tusd_py.fronts.downloads.byte_ranges import (
     Outcome,
     content_range,
     evaluate,
-    multipart_parts,
+    multipart,
     parse_range,
     range_applies,
 )
@@ -97,22 +97,22 @@ class Downloads:
     def _body(
         self, content: Content, ranges: Sequence[ByteRange] | None, headers: dict[str, str]
     ) -> Response:
-        size, segments, media_type = content.size, content.segments, content_type(content.file_type)
-        if ranges is None or len(ranges) == 1:
-            wanted = (0, size) if ranges is None else (ranges[0].start, ranges[0].stop)
-            if ranges is not None:
-                headers["Content-Range"] = content_range(ranges[0], size)
-            headers |= {"Content-Type": media_type, "Content-Length": str(wanted[1] - wanted[0])}
-            return ContentResponse(
-                self._reading, _cut(segments, *wanted), 200 if ranges is None else 206, headers
-            )
-        layout = multipart_parts(ranges, size, media_type, secrets.token_hex(16))
-        headers |= {"Content-Type": layout.content_type, "Content-Length": str(layout.content_length)}
-        pieces: list[bytes | Segment] = []
-        for part in layout.parts:
-            pieces.append(part.head)
-            pieces += _cut(segments, part.range.start, part.range.stop)
-        return ContentResponse(self._reading, [*pieces, layout.tail], 206, headers)
+        size, media_type = content.size, content_type(content.file_type)
+        pieces: list[bytes | ByteRange] = list(ranges or ())
+        if ranges is None and size:
+            pieces = [ByteRange(0, size)]
+        elif len(pieces) == 1 and ranges is not None:
+            headers["Content-Range"] = content_range(ranges[0], size)
+        elif ranges is not None:
+            boundary = secrets.token_hex(16)
+            pieces = multipart(ranges, size, media_type, boundary)
+            media_type = f"multipart/byteranges; boundary={boundary}"
+        length = sum(each.size if isinstance(each, ByteRange) else len(each) for each in pieces)
+        headers |= {"Content-Type": media_type, "Content-Length": str(length)}
+        cut: list[bytes | Segment] = []
+        for each in pieces:
+            cut += _cut(content.segments, each) if isinstance(each, ByteRange) else [each]
+        return ContentResponse(self._reading, cut, 200 if ranges is None else 206, headers)
 
 
 def _conditions(fields: Fields) -> dict[str, str]:
@@ -120,12 +120,12 @@ def _conditions(fields: Fields) -> dict[str, str]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _cut(segments: Sequence[Segment], start: int, stop: int) -> list[Segment]:
-    """Return the runs of data files that hold the upload's bytes from ``start`` to ``stop``."""
+def _cut(segments: Sequence[Segment], wanted: ByteRange) -> list[Segment]:
+    """Return the runs of data files that hold ``wanted``."""
     runs = []
     position = 0
     for segment in segments:
-        first, last = max(start - position, 0), min(stop - position, segment.size)
+        first, last = max(wanted.start - position, 0), min(wanted.stop - position, segment.size)
         if first < last:
             runs.append(Segment(segment.data_file, segment.start + first, last - first))
         position += segment.size
