@@ -78,3 +78,12 @@ def test_a_stop_without_an_offset_overrules_one_with_an_offset() -> None:
     stop.position = 100
     assert stop.ends()
     assert stop.reason is Ended.SHUTDOWN
+
+
+def test_asking_again_gives_a_body_no_more_time() -> None:
+    """A stream of senders, each with another offset, would else keep a body alive that must end."""
+    stop = StopSignal()
+    stop.request(at=5)
+    until = stop.until
+    stop.request(at=6)
+    assert stop.until == until

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from time import monotonic
 
-from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended
+from tusd_py.model.body import Ended, StopSignal
 
 from .framing import Announced, Chunked
 from .wire import Wire
@@ -25,7 +24,7 @@ class BodyBuffer:
 
     __slots__ = (
         "_pieces",
-        "_stop_at",
+        "_stop",
         "_waiter",
         "_waiting_since",
         "_wire",
@@ -44,7 +43,7 @@ class BodyBuffer:
         self._pieces: deque[bytes | bytearray] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since: float | None = None
-        self._stop_at: float | None = None
+        self._stop: StopSignal | None = None
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes from the connection; return those that belong to the next request."""
@@ -132,24 +131,27 @@ class BodyBuffer:
         if since is not None and now - max(since, self.last_byte) > network_timeout_s:
             self.finish(Ended.STALLED)
 
-    def stop(self, reason: Callable[[], Ended | None]) -> None:
-        """End the body at the next gap, but soon, unless there is no ``reason`` any more by then."""
-        if self._stop_at is None and self.ended is None:
-            self._stop_at = monotonic() + STOP_WITHIN_S
+    def stop(self, stop: StopSignal) -> None:
+        """End the body at the next gap, but soon, unless it has outrun the request by then."""
+        if self._stop is None and self.ended is None:
+            self._stop = stop
             self._wire.resume_reading()
             # One turn of the loop for what the kernel already has.
-            self._wire.loop.call_later(0.001, self._stop_at_gap, reason)
+            self._wire.loop.call_later(0.001, self._stop_at_gap, stop)
 
-    def _stop_at_gap(self, reason: Callable[[], Ended | None]) -> None:
-        if self.ended is not None or self._stop_at is None:
+    def go_on(self) -> None:
+        """Forget the stop: who was to be stopped takes no more from here."""
+        self._stop = None
+
+    def _stop_at_gap(self, stop: StopSignal) -> None:
+        if self.ended is not None or self._stop is not stop:
             return
-        ended = reason()
-        if ended is None:
-            self._stop_at = None
+        reason = stop.ends(ahead=self.buffered)
+        if reason is None:
+            self._stop = None
             return
-        now = monotonic()
-        ends_at = min(self.last_byte + STOP_GAP_S, self._stop_at)
+        now, ends_at = monotonic(), stop.ends_at(self.last_byte)
         if now >= ends_at:
-            self.finish(ended)
+            self.finish(reason)
         else:
-            self._wire.loop.call_later(ends_at - now, self._stop_at_gap, reason)
+            self._wire.loop.call_later(ends_at - now, self._stop_at_gap, stop)

@@ -107,6 +107,7 @@ class Exchange:
             sock = self._wire.dup()
         except OSError:  # lost, or out of descriptors: the event loop's own path needs none
             return None
+        inbox.go_on()
         head = inbox.take(room)
         self._wire.pause_reading()
         self._direct = DirectBody(sock, inbox, head, self.calls, stop)
@@ -115,6 +116,7 @@ class Exchange:
     def close(self) -> None:
         """See Body."""
         self._stop = None
+        self.inbox.go_on()
         if self._direct is not None:
             self._direct.close()
             self._direct = None
@@ -123,13 +125,7 @@ class Exchange:
 
     def _on_stop(self) -> None:
         if self._stop is not None and self._direct is None:  # else nobody takes it, or who does looks himself
-            self.inbox.stop(self._reason_to_end)
-
-    def _reason_to_end(self) -> Ended | None:
-        stop = self._stop
-        if stop is None or self._direct is not None:
-            return None
-        return stop.reason if stop.ends(ahead=self.inbox.buffered) else None
+            self.inbox.stop(self._stop)
 
     async def receive(self) -> Message:
         """ASGI's ``receive``."""
@@ -224,7 +220,9 @@ class Exchange:
         if self._stop is not None:
             self._stop.request(Ended.SHUTDOWN)
         else:
-            self.inbox.stop(lambda: Ended.SHUTDOWN)
+            stop = StopSignal()
+            stop.request(Ended.SHUTDOWN)
+            self.inbox.stop(stop)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
         """End the wait for a body that does not come."""

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from time import monotonic
 
-from tusd_py.model.body import STOP_GAP_S, STOP_WITHIN_S, Ended, Hash, StopSignal
+from tusd_py.model.body import STOP_GAP_S, Ended, Hash, StopSignal
 from tusd_py.transfer.pump import write_at
 
 from .body_buffer import BodyBuffer
@@ -73,11 +73,10 @@ class DirectBody:
         self._loop = asyncio.get_running_loop()
         self._pause: _Pause | None = None
         self._last_byte = monotonic()
-        self._stop_at: float | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._waiting_since: float | None = None
         self._stalled = False
-        stop.on_request(self._on_stop)
+        stop.on_request(self._wake)
 
     async def move(self, fd: int, offset: int, room: int, hashes: Sequence[Hash]) -> tuple[int, Ended | None]:
         """See DirectSource. Waits for the client if the turn before left the socket dry."""
@@ -134,7 +133,7 @@ class DirectBody:
             try:
                 count = mover.receive(self._sock, turn.wanted)
             except BlockingIOError:
-                if turn.linger and self._stop_at is None and _is_readable_soon(self._sock):
+                if turn.linger and self._stop.reason is None and _is_readable_soon(self._sock):
                     continue
                 return _Pause.DRY
             except OSError:
@@ -154,18 +153,11 @@ class DirectBody:
 
     def _reason_to_end(self) -> Ended | None:
         """Return why the body ends after a turn, if it was asked to and its time has come."""
-        if self._stop_at is None or self._pause is None:
+        stop = self._stop
+        if self._pause is None or (reason := stop.ends()) is None:
             return None
-        if not self._stop.ends():
-            self._stop_at = None
-            return None
-        gap_ends = self._last_byte + STOP_GAP_S if self._pause is _Pause.DRY else self._stop_at
-        return self._stop.reason if monotonic() >= min(gap_ends, self._stop_at) else None
-
-    def _on_stop(self) -> None:
-        if self._stop_at is None:
-            self._stop_at = monotonic() + STOP_WITHIN_S
-        self._wake()
+        ends_at = stop.ends_at(self._last_byte) if self._pause is _Pause.DRY else stop.until
+        return reason if monotonic() >= ends_at else None
 
     def on_lost(self) -> None:
         """End the body behind what the kernel has; closing the transport's descriptor would not."""
@@ -189,7 +181,7 @@ class DirectBody:
         self._waiter = self._loop.create_future()
         self._waiting_since = monotonic()
         self._loop.add_reader(descriptor, self._wake)
-        timer = self._loop.call_later(STOP_GAP_S, self._wake) if self._stop_at is not None else None
+        timer = self._loop.call_later(STOP_GAP_S, self._wake) if self._stop.reason is not None else None
         try:
             await self._waiter
         finally:

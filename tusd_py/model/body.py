@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from time import monotonic
 from typing import Final, Protocol
 
 #: A body that is asked to stop ends at the first gap as long as this ...
@@ -64,16 +65,18 @@ class StopSignal:
         position: Where the body's next byte goes. The pump moves it on as it takes bytes, so whoever watches
             it sees whether any arrive.
         at: The offset with which the stop was asked for; None: it holds wherever the body is.
+        until: When a body that is asked to stop must have ended, by ``time.monotonic()``.
         shown: The offset that others are told while the body arrives, where that is not the number of
             bytes that were taken: they await a checksum or the catalog's record.
     """
 
-    __slots__ = ("_callbacks", "at", "position", "reason", "shown")
+    __slots__ = ("_callbacks", "at", "position", "reason", "shown", "until")
 
     def __init__(self) -> None:
         self.position = 0
         self.reason: Ended | None = None
         self.at: int | None = None
+        self.until = 0.0
         self.shown: int | None = None
         self._callbacks: list[Callable[[], None]] = []
 
@@ -81,6 +84,8 @@ class StopSignal:
         """Ask the body to end for ``reason`` (``STOPPED`` or ``SHUTDOWN``), if it is still at ``at``."""
         if self.reason is not None and (self.at is None or self.at == at):
             return
+        if self.reason is None:
+            self.until = monotonic() + STOP_WITHIN_S
         self.reason, self.at = reason, at
         for callback in self._callbacks:
             callback()
@@ -91,14 +96,18 @@ class StopSignal:
         if self.reason is not None:
             callback()
 
-    def ends(self, ahead: int = 0) -> bool:
-        """Whether the body has to end, which has ``ahead`` bytes beyond ``position`` at hand.
+    def ends(self, ahead: int = 0) -> Ended | None:
+        """Return why the body ends, which has ``ahead`` bytes beyond ``position`` at hand; None: it goes on.
 
         A request that the body has outrun is withdrawn.
         """
         if self.at is not None and self.at != (self.position + ahead if self.shown is None else self.shown):
             self.reason = self.at = None
-        return self.reason is not None
+        return self.reason
+
+    def ends_at(self, last_byte: float) -> float:
+        """Return when a body ends that is asked to, and that nothing has come for since ``last_byte``."""
+        return min(last_byte + STOP_GAP_S, self.until)
 
 
 class Calls(Protocol):

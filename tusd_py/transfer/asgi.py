@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from time import monotonic
 from typing import Any
 
 from starlette.types import Message, Receive, Scope
 
-from tusd_py.model.body import (
-    STOP_GAP_S,
-    STOP_WITHIN_S,
-    Body,
-    Ended,
-    Piece,
-    StopSignal,
-)
+from tusd_py.model.body import Body, Ended, Piece, StopSignal
 from tusd_py.transfer.calls import Threads
 
 
@@ -45,7 +39,8 @@ class PortableBody:
         self._receive = receive
         self._header_count = len(scope["headers"])
         self._pending: asyncio.Task[Message] | None = None
-        self._stopped: Stopped
+        self._stop: StopSignal
+        self._asked: asyncio.Future[None]  # done: the body was asked to stop
         self.length = length
 
     @property
@@ -55,7 +50,13 @@ class PortableBody:
 
     def open(self, stop: StopSignal) -> None:
         """See Body."""
-        self._stopped = Stopped(stop)
+        self._stop = stop
+        self._asked = asyncio.get_running_loop().create_future()
+        stop.on_request(self._on_stop)
+
+    def _on_stop(self) -> None:
+        if not self._asked.done():
+            self._asked.set_result(None)
 
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """See Body."""
@@ -75,59 +76,30 @@ class PortableBody:
     async def next_event(self) -> tuple[Ended | None, bytes]:
         """Return why the body ended with the next event, if it did, and the bytes in it."""
         while (message := await self._next_message()) is None:
-            reason = self._stopped.reason()
+            reason = self._stop.ends()
             if reason is not None:
                 return reason, b""
+            self._asked = asyncio.get_running_loop().create_future()  # the body has outrun the request
         if message["type"] == "http.disconnect":
             return Ended(message.get("tusd_py.ended", Ended.DISCONNECTED)), b""
         return None if message.get("more_body", False) else Ended.COMPLETE, message.get("body", b"")
 
     async def _next_message(self) -> Message | None:
         """Return the next event; None when the stop was asked for and it is time to end."""
-        stopped = self._stopped
-        if stopped.is_over():
+        stop, asked = self._stop, self._asked
+        if asked.done() and monotonic() >= stop.until:
             return None
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
         # A dead peer never sends another byte, so the wait itself must end when the stop is asked for:
         # looking at the signal between two events would hold the lock until TCP gives up.
         waits: set[asyncio.Future[Any]] = {self._pending}
-        if not stopped.future.done():
-            await asyncio.wait({*waits, stopped.future}, return_when=asyncio.FIRST_COMPLETED)
+        if not asked.done():
+            await asyncio.wait({*waits, asked}, return_when=asyncio.FIRST_COMPLETED)
         if not self._pending.done():
-            await asyncio.wait(waits, timeout=stopped.patience())
+            now = monotonic()
+            await asyncio.wait(waits, timeout=max(0.0, stop.ends_at(last_byte=now) - now))
         if not self._pending.done():
             return None
         task, self._pending = self._pending, None
         return task.result()
-
-
-class Stopped:
-    """A stop signal as something to wait for, and how patient to be once it was given."""
-
-    def __init__(self, stop: StopSignal) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stop = stop
-        self.future: asyncio.Future[None] = self._loop.create_future()
-        self._deadline = 0.0
-        stop.on_request(self._request)
-
-    def _request(self) -> None:
-        if not self.future.done():
-            self._deadline = self._loop.time() + STOP_WITHIN_S
-            self.future.set_result(None)
-
-    def reason(self) -> Ended | None:
-        """Return why the body ends; None: it has outrun the request."""
-        if self._stop.ends():
-            return self._stop.reason
-        self.future = self._loop.create_future()
-        return None
-
-    def is_over(self) -> bool:
-        """Whether the stop was given so long ago that a body must end although more is at hand."""
-        return self.future.done() and self._loop.time() >= self._deadline
-
-    def patience(self) -> float:
-        """Seconds that the next event may still take."""
-        return max(0.0, min(STOP_GAP_S, self._deadline - self._loop.time()))
