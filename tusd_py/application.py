@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -63,7 +65,11 @@ class _Front(BaseRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer it."""
         request = Request(scope, receive)
+        base = self._app.config.base_path
+        path = str(scope["tusd_py.path"]).removeprefix(base.rstrip("/")).strip("/")
+        observe.begin(observe.Incoming(request.method, path, scope["headers"]))
         response = await self._app.respond(request, self._answer, self._refuse)
+        _log_answer(response)
         try:
             await response(scope, receive, send)
         except UploadError as error:  # a download whose files cannot be opened: nothing has been sent
@@ -245,10 +251,20 @@ class UploadApp(Starlette):
     async def _answer_tus(self, request: Request, path: str) -> Response:
         backends = self._backends or await self._open()
         upload_id = path.removeprefix(self.config.base_path.rstrip("/")).strip("/")
+        observe.concerns(upload_id)
         return await backends.tus.answer(request, upload_id)
 
     def _refuse_as_problem(self, request: Request, error: Exception) -> Response:
         return problem(error, request, urls_of(request, self.config))
+
+
+def _log_answer(response: Response) -> None:
+    """Log what is answered; of refusals what they say, too."""
+    if not observe.REQUESTS.isEnabledFor(logging.INFO):
+        return
+    status = response.status_code
+    said = bytes(response.body).decode(errors="replace") if status >= HTTPStatus.BAD_REQUEST else ""
+    observe.log("ResponseOutgoing", logger=observe.REQUESTS, status=status, body=said)
 
 
 def _completed(response: Response, headers: Mapping[str, str]) -> Response:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tests.support.process import Process
 
 #: The line that says where the server listens.
-_LISTENING = re.compile(r"You can now upload files to: (https?://[^/\s]+(/\S*))")
+_LISTENING = re.compile(r'You can now upload files to: (https?://[^/\s]+(/[^\s"]*))')
 
 
 def command() -> list[str]:

@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,3 +45,11 @@ def run_command(command: list[str], env: Mapping[str, str] | None = None, cwd: P
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Look until something holds, for ten seconds at most."""
+    give_up = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < give_up
+        time.sleep(0.02)

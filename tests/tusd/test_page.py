@@ -15,6 +15,7 @@ def test_each_line_names_a_test_that_exists() -> None:
     ]
     assert len(rows) > 30
     for row in rows:
-        named = re.fullmatch(r"`(test_\w+)::(test_\w+)`", row.split("|")[-2].strip())
+        named = re.findall(r"`(test_\w+)::(test_\w+)`", row.split("|")[-2])
         assert named, row
-        assert hasattr(importlib.import_module(f"tests.tusd.{named[1]}"), named[2]), row
+        for module, test in named:
+            assert hasattr(importlib.import_module(f"tests.tusd.{module}"), test), row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -108,19 +109,32 @@ def _serve(words: Sequence[str]) -> int:
         return 0
     if line.leftover == tuple(words) != ():
         raise _Failure(f"unknown command {quoted(words[0])} (see tusd-py -help)", 2)
+    observe.set_up_logging(log_format(line), verbose=line.get("verbose", bool))
+    try:
+        return _serve_or_check(line)
+    except _Failure as failure:
+        if log_format(line) == "text":
+            raise
+        observe.say(str(failure), level=logging.ERROR)
+        return failure.status
+
+
+def _serve_or_check(line: flags.CommandLine) -> int:
     tusd, config, settings, command = _settings(line)
     for warning in (*_ignored(line), *without_effect(line)):
-        print(f"tusd-py: {warning}", file=sys.stderr)
+        if command.log_format == "json":
+            observe.say(warning, level=logging.WARNING)
+        else:
+            print(f"tusd-py: {warning}", file=sys.stderr)
     if command.check:
         _check(settings, config)
         print("\n".join(effective(line, tusd, config, settings, command)))
         return 0
-    observe.set_up_logging(log_format(line), verbose=settings.access_log)
     extensions = _check_directory(config)
 
     def announce(url: str) -> None:
         if command.show_startup_logs:
-            _announce(config, command, extensions, url)
+            _announce(line, extensions, url)
 
     def make_app() -> UploadApp:
         # What is loaded now stays loaded, and requests create few cycles: collect less often.
@@ -131,18 +145,26 @@ def _serve(words: Sequence[str]) -> int:
         serve_to_operator(app, metrics_path=command.metrics_path if command.expose_metrics else None)
         return app
 
-    return _run(make_app, replace(settings, on_listening=announce), counts=command.expose_metrics)
+    settings = replace(settings, on_listening=announce, on_stopping=_say_end)
+    return _run(make_app, settings, counts=command.expose_metrics)
 
 
 def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts: bool) -> int:
     """Serve until a signal; workers that count add their counts up."""
     try:
         if not counts or settings.worker_count == 1:
-            return serve(make_app, settings)
-        with counts_shared():
-            return serve(make_app, replace(settings, on_worker_gone=forget_worker))
+            status = serve(make_app, settings)
+        else:
+            with counts_shared():
+                status = serve(make_app, replace(settings, on_worker_gone=forget_worker))
     except (CannotListen, StartupFailed) as error:
         raise _Failure(str(error), 1) from None
+    observe.say("Shutdown completed. Goodbye!")
+    return status
+
+
+def _say_end() -> None:
+    observe.say("Received interrupt signal. Shutting down tusd-py...")
 
 
 def _ignored(line: flags.CommandLine) -> Iterator[str]:
@@ -184,23 +206,24 @@ def _check_directory(config: Config) -> Sequence[str]:
         raise _Failure(f"cannot use the upload directory: {describe(error)}", 1) from None
 
 
-def _announce(config: Config, command: CommandSettings, extensions: Sequence[str], url: str) -> None:
-    """Print where uploads go. tusd's own test suite and many scripts wait for the last line."""
-    print(f"Using '{config.upload_dir.resolve()}' as directory storage.")
-    print(f"Using {(config.max_size or 0) / 2**20:.2f}MB as maximum size.")
-    print(f"Supported tus extensions: {','.join(extensions)}")
-    place = url.partition("://")[2]
-    print(
-        f"Using {place} as address to listen."
-        if place
-        else f"Using {url.removeprefix('unix:')} as socket to listen."
-    )
-    print(f"Using {config.base_path} as the base path.")
-    if command.expose_metrics:
-        print(f"Using {command.metrics_path} as the metrics path.")
-    if place:
-        print(f"You can now upload files to: {url}{config.base_path}")
-    sys.stdout.flush()
+def _announce(line: flags.CommandLine, extensions: Sequence[str], url: str) -> None:
+    """Say what is used and where uploads go, byte for byte as tusd where we have the same.
+
+    tusd's own test suite and many scripts wait for the last line.
+    """
+    base_path, socket = line.get("base-path", str), line.get("unix-sock", str)
+    observe.say(f"Using '{os.path.abspath(line.get('upload-dir', str))}' as directory storage.")
+    observe.say(f"Using {line.get('max-size', int) / 2**20:.2f}MB as maximum size.")
+    observe.say(f"Supported tus extensions: {','.join(extensions)}")
+    if socket:
+        observe.say(f"Using {socket} as socket to listen.")
+    else:
+        observe.say(f"Using {line.get('host', str)}:{line.get('port', int)} as address to listen.")
+    observe.say(f"Using {base_path} as the base path.")
+    if line.get("expose-metrics", bool):
+        observe.say(f"Using {line.get('metrics-path', str)} as the metrics path.")
+    if not socket:
+        observe.say(f"You can now upload files to: {url}{base_path}")
 
 
 def _sweep(words: Sequence[str]) -> int:

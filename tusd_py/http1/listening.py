@@ -156,6 +156,12 @@ def announce(settings: ServerSettings, sockets: list[socket.socket]) -> None:
         settings.on_listening(url(settings, sockets))
 
 
+def announce_end(settings: ServerSettings) -> None:
+    """Tell whoever wants to know that a signal ends the server."""
+    if settings.on_stopping is not None:
+        settings.on_stopping()
+
+
 def tls_context(settings: ServerSettings) -> ssl.SSLContext | None:
     """Return how to speak TLS; None without a certificate.
 

@@ -19,7 +19,6 @@ from uvicorn.server import ServerState
 
 from tusd_py import observe
 
-from . import access
 from .context import Context
 from .exchange import Exchange
 from .head import Head, parse
@@ -184,8 +183,6 @@ class UploadProtocol(asyncio.Protocol):
         exchange = self._exchange
         if exchange is None or self._phase is not _Phase.EXCHANGE:
             return
-        if self._context.settings.access_log:
-            access.log(self._client, exchange)
         if self._wire.lost:
             return
         exchange.inbox.abandon()

@@ -78,13 +78,6 @@ class ServerSettings:
         help="Time for running requests after SIGTERM or SIGINT",
         doc="time for running requests after SIGTERM or SIGINT; a second signal ends them at once. SIGHUP is ignored",
     )
-    access_log: bool = setting(
-        False,  # one line for each response to the logger "tusd_py.access"
-        flag="verbose",
-        group="Monitoring, profiling, logging",
-        help="Log every request",
-        doc="log every request",
-    )
     tls_cert: str | None = setting(
         None,
         flag="tls-certificate",
@@ -109,6 +102,7 @@ class ServerSettings:
     error_headers: Sequence[tuple[bytes, bytes]] = ()  # added to answers the server makes itself
     on_listening: Callable[[str], None] | None = None  # gets the URL once the server can be reached
     on_worker_gone: Callable[[int], object] | None = None  # gets the process id of a worker that has ended
+    on_stopping: Callable[[], None] | None = None  # called when a signal ends the server
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:

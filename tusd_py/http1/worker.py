@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 
 from .context import Context
 from .lifespan import Lifespan
-from .listening import BACKLOG, tls_context
+from .listening import BACKLOG, announce_end, tls_context
 from .protocol import UploadProtocol, protocol_for
 from .settings import ServerSettings
 
@@ -111,8 +111,10 @@ class Worker(uvicorn.Server):
 
     def stop(self) -> None:
         """End gracefully; call it on the event loop."""
-        if self._stop.is_set() and self._lifeline is None:
-            os._exit(1)
+        if self._lifeline is None:
+            if self._stop.is_set():
+                os._exit(1)
+            announce_end(self._settings)
         self._stop.set()
 
     def _take_signals(self) -> None:

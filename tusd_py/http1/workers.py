@@ -21,7 +21,7 @@ from typing import NoReturn
 from starlette.types import ASGIApp
 
 from .lifespan import StartupFailed
-from .listening import announce, close, for_workers
+from .listening import announce, announce_end, close, for_workers
 from .settings import ServerSettings
 from .worker import Worker
 
@@ -167,6 +167,7 @@ class _Supervisor:
 
     def _stop(self) -> int:
         """Let the workers end; status 1 when a second signal cuts that short."""
+        announce_end(self._settings)
         give_up = monotonic() + self._settings.shutdown_timeout_s + _KILL_AFTER_S
         self._send(signal.SIGTERM)
         while self._started and monotonic() < give_up:

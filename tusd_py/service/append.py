@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 
 from tusd_py import observe
@@ -181,6 +180,16 @@ class Appender:
     async def _write(
         self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, held: Held
     ) -> _Written:
+        room = self._limit(upload) - offset
+        observe.log("ChunkWriteStart", logger=observe.REQUESTS, id=upload.id, maxSize=room, offset=offset)
+        written = await self._store(upload, offset, body, expected, held)
+        count = written.offset - offset
+        observe.log("ChunkWriteComplete", logger=observe.REQUESTS, id=upload.id, bytesWritten=count)
+        return written
+
+    async def _store(
+        self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, held: Held
+    ) -> _Written:
         if isinstance(upload.layout, Ranged) and upload.state is UploadState.OPEN:
             held.stop.shown = offset
             received = await self.ranged.write(upload, offset, body, expected, held.stop)
@@ -203,13 +212,6 @@ class Appender:
             progress = await self._finished(progress, held, caller)
         elif upload.state is UploadState.OPEN:
             progress = replace(progress, upload=await self.lifetime.renewed(progress.upload))
-        observe.log(
-            "ChunkWritten",
-            level=logging.DEBUG,
-            id=upload.id,
-            offset=written.offset,
-            ended=written.ended.value,
-        )
         # Stopped or stalled behind the last byte, before the end of the coding: nothing is missing.
         is_whole = written.offset == upload.length and written.ended is not Ended.OVERRUN
         if written.ended is Ended.COMPLETE or is_whole:
@@ -228,6 +230,8 @@ class Appender:
         return Progress(done, progress.offset, reply)
 
     def _early_end(self, upload: Upload, written: _Written) -> UploadError:
+        event = "UploadInterrupted" if written.ended is Ended.STOPPED else "BodyReadError"
+        observe.log(event, logger=observe.REQUESTS, id=upload.id, error=written.ended.value)
         match written.ended:
             case Ended.OVERRUN:
                 return self._too_long(upload, written.offset)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -60,7 +59,7 @@ class Concatenation:
         admitted = await self.uploads.admit(replace(wanted, length=length), caller)
         async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0) as held:
             final = await self._insert(admitted, partials, held, caller.request)
-            observe.log("UploadCreated", level=logging.DEBUG, id=final.id, size=final.length)
+            observe.log_created(final.id, final.length)
             if not await self.finishing.is_due(final):
                 return Progress(final, 0)
             async with given_up_on_error(self.disposal, final, held):

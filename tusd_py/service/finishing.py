@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -117,7 +116,7 @@ class Finishing:
         )
         if isinstance(upload.layout, Ranged):
             await self._export_complete(done)
-        observe.log("UploadFinished", level=logging.DEBUG, id=upload.id, size=upload.length)
+        observe.log("UploadFinished", id=upload.id, size=upload.length)
         for final_id in filled:
             try:
                 await self.finish_if_due(final_id, request)

@@ -166,7 +166,7 @@ class Sessions:
                 durable=is_durable,
                 event=self.events.event(EventType.CREATED, caller.request),
             )
-        observe.log("UploadCreated", id=upload.id, size=upload.length, kind="session")
+        observe.log_created(upload.id, upload.length)
         return upload
 
     async def _given_up_without_file(self, upload: Upload) -> bool:

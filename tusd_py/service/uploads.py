@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -123,7 +122,7 @@ class Uploads:
             await self.store.create(upload)
             if self.config.durability == "patch":
                 await self.sync(upload.id)
-        observe.log("UploadCreated", level=logging.DEBUG, id=upload.id, size=upload.length)
+        observe.log_created(upload.id, upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:
         """Return the upload to be made, after the limits and the application had their say."""

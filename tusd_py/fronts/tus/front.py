@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from tusd_py import observe
 from tusd_py.errors.requests import FeatureDisabled, InvalidChecksum, MethodNotAllowed
 from tusd_py.errors.uploads import FinalIsImmutable
 from tusd_py.fronts.downloads.front import Downloads
@@ -112,6 +113,7 @@ class TusFront:
         if wanted.concat is not None and concatenation is None:
             raise FeatureDisabled("Upload-Concat is not offered here")
         base_url = creation_url(request, self._config.base_path, behind_proxy=self._config.behind_proxy)
+        observe.creates_below(base_url)
         body = body_of(request.scope, request.receive)
         caller = caller_of(request)
         if concatenation is not None and urls is not None:
