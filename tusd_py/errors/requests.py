@@ -88,7 +88,7 @@ class OriginNotAllowed(UploadError):
 
 
 class FeatureDisabled(UploadError):
-    """The request needs an extension that the settings switch off."""
+    """The request needs an extension that the settings switch off or the data store does not allow."""
 
     code = "ERR_NOT_OFFERED"
     status = 400
