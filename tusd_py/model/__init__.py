@@ -1,1 +1,1 @@
-"""What an upload is: plain values that every layer shares. No IO, no clock."""
+"""Plain values and rules that every layer shares: uploads, chunks, events. No IO, no clock."""

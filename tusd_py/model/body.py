@@ -1,7 +1,7 @@
-"""The bytes of one request on their way to a data store, and why they ended.
+"""The body of a request, and why it ended.
 
-A body never raises because of the client: one that vanishes, stalls or breaks the framing just ends,
-and ``Ended`` says why. So a store needs no error path for the client's behaviour, and whatever
+A body never raises because of the client: when a client vanishes, stalls or breaks the framing, the body
+ends, and ``Ended`` says why. So a store needs no error path for the client's behaviour, and everything that
 arrived before the end is kept ("store as much of the received data as possible": tus 1.0.0, PATCH).
 """
 
@@ -26,7 +26,7 @@ class Ended(Enum):
     """Why a body ended."""
 
     COMPLETE = "complete"  # every byte the client announced has arrived
-    OVERRUN = "overrun"  # the client sent more than the limit; exactly the limit was taken
+    OVERRUN = "overrun"  # the client sent more than the limit; exactly the limit was stored
     DISCONNECTED = "disconnected"  # FIN or RST before the end of the body
     STOPPED = "stopped"  # another request asked for the upload
     STALLED = "stalled"  # no byte for the network time-out
@@ -46,7 +46,7 @@ class Hash(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a body: how many bytes were taken, and why it ended."""
+    """The result of a body: how many bytes were stored, and why it ended."""
 
     count: int
     ended: Ended
@@ -55,11 +55,11 @@ class Received:
 class StopSignal:
     """How far a body is, and one way to end it early; for the event loop's thread.
 
-    A body that is asked to stop takes what has already arrived and ends within ``STOP_WITHIN_S``, at the
+    A body that is asked to stop stores what has already arrived and ends within ``STOP_WITHIN_S``, at the
     first gap of ``STOP_GAP_S``. Asking twice is harmless; the first reason stays.
 
-    Another sender asks with its offset: it can go on only from there. A body that takes a byte beyond
-    that offset before it has ended has outrun the request, which is then withdrawn.
+    Another sender asks with its offset, because it can only continue from there. If the body stores a byte
+    beyond that offset before it has ended, the request is withdrawn.
 
     Attributes:
         position: Where the body's next byte goes. The pump moves it on as it takes bytes, so whoever watches
@@ -91,7 +91,7 @@ class StopSignal:
             callback()
 
     def on_request(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` when the stop is asked for, again after a withdrawal; at once when it was."""
+        """Call ``callback`` at every stop request; at once if there is one already."""
         self._callbacks.append(callback)
         if self.reason is not None:
             callback()
@@ -125,13 +125,13 @@ class Calls(Protocol):
 
 
 class DirectSource(Protocol):
-    """A body on a way that leads past the event loop."""
+    """A body that moves its own bytes into a file, past the event loop."""
 
     async def move(self, fd: int, offset: int, room: int, hashes: Sequence[Hash]) -> tuple[int, Ended | None]:
-        """Move the next bytes, at most ``room``, into the open file ``fd``, hashed.
+        """Move the next bytes, at most ``room``, into the open file ``fd``, and hash them.
 
         Returns:
-            How many they are, and why they are the last if they are.
+            How many bytes were moved, and why the body ended (None: it goes on).
 
         Raises:
             OSError: The medium failed. The bytes before it are in the file.
@@ -139,7 +139,7 @@ class DirectSource(Protocol):
 
 
 class Body(Protocol):
-    """The bytes of one request; ``tusd_py.transfer.pump`` takes them, once."""
+    """The bytes of one request; ``tusd_py.transfer.pump`` reads them, once."""
 
     @property
     def length(self) -> int | None:
@@ -147,22 +147,22 @@ class Body(Protocol):
 
     @property
     def calls(self) -> Calls:
-        """Where what is taken shall be written and hashed."""
+        """Where the pump makes the calls that write and hash the bytes."""
 
     def open(self, stop: StopSignal) -> None:
-        """Begin to listen, to the client and to ``stop``."""
+        """Start to receive, and to obey ``stop``."""
 
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
-        """Wait for the next bytes; return at most ``room`` of them, and why they are the last if they are.
+        """Wait for bytes; return at most ``room`` of them, and why the body ended (None: it goes on).
 
-        More bytes than ``room`` end the body as an ``OVERRUN``.
+        More bytes than ``room`` end the body with ``OVERRUN``.
         """
 
     def direct(self, room: int) -> DirectSource | None:
-        """Return a way for ``room`` bytes that leads past the event loop; None: none is worth taking."""
+        """Return a source that moves ``room`` bytes past the event loop; None: it would gain nothing."""
 
     def close(self) -> None:
-        """Ask for no more bytes."""
+        """Receive no more bytes."""
 
     @property
     def trailers(self) -> Sequence[tuple[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""Who may write a range, and when one is forgotten: decided on facts, whatever catalog keeps them. No IO."""
+"""Decides who may write a range, and when a range may be deleted. Pure functions; any catalog uses them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, UploadChunk, UploadState
 
-#: How many ranges a refusal names at most.
+#: Most ranges that a refusal names.
 NAMED: Final = 1000
 
 
@@ -28,7 +28,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """The range is the caller's to write, in place of ``replaced`` if that is not None."""
+    """The caller may write the range; it replaces ``replaced`` if that is not None."""
 
     chunk: UploadChunk
     replaced: UploadChunk | None = None
@@ -36,7 +36,7 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Exactly this range was received before: nothing may be written."""
+    """Exactly this range was received before; nothing may be written."""
 
     chunk: UploadChunk
 
@@ -50,7 +50,7 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """The range has bytes in common with received ones without being one of them: the first of those."""
+    """The range overlaps received ranges without being one of them; these are the first of them."""
 
     conflicts: Sequence[ByteRange]
 
@@ -64,14 +64,14 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class NotOpen:
-    """The upload is in a state in which no range changes; None: it is gone."""
+    """The upload is in a state in which no range may change; None: the upload does not exist."""
 
     state: UploadState | None
 
 
 @dataclass(frozen=True, slots=True)
 class Forgotten:
-    """The range is missing again."""
+    """The range was deleted and counts as missing."""
 
     chunk: UploadChunk
 

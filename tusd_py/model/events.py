@@ -10,13 +10,13 @@ from tusd_py.model.upload import Upload
 
 
 class EventType(StrEnum):
-    """What there is to tell of an upload."""
+    """What can happen to an upload."""
 
     CREATED = "created"
     COMPLETED = "completed"
     TERMINATED = "terminated"  # a client deleted it
     EXPIRED = "expired"
-    GIVEN_UP = "given_up"  # it is gone otherwise: its creation failed, or it went into an artifact
+    GIVEN_UP = "given_up"  # it was removed otherwise: its creation failed, or it became an artifact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Whether a final upload can be made of partial ones, and how long it is. No IO."""
+"""Decides whether a final upload can be created from partial ones, and its length. No IO."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tusd_py.model.upload import MAX_LENGTH
 
 @dataclass(frozen=True, slots=True)
 class PartialGone:
-    """A partial upload that a final names is not there, or not any more."""
+    """A partial upload that a final names does not exist, or not any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,10 @@ def final_length(pieces: Sequence[int | None], max_size: int | None) -> int | To
 
     Args:
         pieces: The lengths of its partials in bytes; None for one that is not known yet.
-        max_size: How many bytes a final may have; None: as many as there are file offsets.
+        max_size: Most bytes of a final; None: no limit but that of file offsets.
 
     Returns:
-        The sum; None as long as it is not known.
+        The sum in bytes; None while a length is unknown.
     """
     known = [length for length in pieces if length is not None]
     if len(known) < len(pieces):

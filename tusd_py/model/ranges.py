@@ -1,4 +1,4 @@
-"""Runs of bytes of one upload that arrive in any order. No IO."""
+"""Ranges of bytes, and artifacts. No IO."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class ByteRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifact:
-    """Complete content under its digest: what an upload becomes when its file is given a final name."""
+    """Complete content, named by its digest: an upload becomes one when its file gets its final name."""
 
     id: str
     sha256: str
@@ -36,4 +36,4 @@ class Artifact:
     user: str | None = None
     upload_id: str | None = None  # the upload it was made of
     created_at: float
-    is_ready: bool = True  # False: the file is just being moved to its place
+    is_ready: bool = True  # False: the file is being moved to its place

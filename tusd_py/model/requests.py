@@ -1,4 +1,4 @@
-"""A request as plain values: what may be kept beside an upload and told to programs elsewhere."""
+"""A request as plain values, which may be stored with an event and sent to other programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-#: Headers that give whoever reads them the client's rights; left out unless somebody names them.
+#: Headers that carry the client's credentials; left out unless somebody names them.
 SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 #: A description has at most this many characters of URI and headers.
 MAX_DESCRIBED: Final = 32 * 1024

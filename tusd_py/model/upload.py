@@ -1,4 +1,4 @@
-"""Upload and UploadChunk: the two things this server keeps, whatever protocol made them."""
+"""Upload and UploadChunk, the two things that this server keeps, for every protocol."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tusd_py.model.ranges import ByteRange
 #: names that stand beside a data file. Wider than the ids made here, because a directory left by
 #: tusd may hold ids that a hook chose.
 _ID: Final = re.compile(r"[A-Za-z0-9_~!$'()*+,;=@%-][A-Za-z0-9._~!$'()*+,;=@%-]{0,199}", re.ASCII)
-#: Keys of metadata are ASCII without blanks and commas; controls would be header smuggling.
+#: A key of metadata, whatever the protocol: ASCII without blanks and commas. A control could end a header.
 METADATA_KEY: Final = re.compile(r"[!-+\--~]+", re.ASCII)
 #: Largest upload in bytes: what a signed 64-bit file offset can address.
 MAX_LENGTH: Final = 2**63 - 1
@@ -32,9 +32,8 @@ def is_upload_id(text: str) -> bool:
 def new_upload_id() -> str:
     """Return an id in the form of tusd's: 32 lower-case hexadecimal digits.
 
-    The first twelve are milliseconds since 1970, so that uploads which are made one after the other lie
-    side by side in the catalog, in one page to be read and written and not in one each. The other 80
-    bits are random: nobody guesses them.
+    The first twelve are milliseconds since 1970, so that uploads created one after the other are stored in
+    the same pages of the catalog. The other 80 bits are random.
     """
     return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
@@ -54,7 +53,7 @@ class UploadKind(StrEnum):
 
 
 class UploadState(StrEnum):
-    """How far an upload is. Stored, never derived: offset = length alone does not say that it is finished."""
+    """The state of an upload. Stored, never derived: offset = length does not mean that it is finished."""
 
     OPEN = "open"
     COMMITTING = "committing"  # nothing changes any more while the whole is read and hashed
@@ -63,7 +62,7 @@ class UploadState(StrEnum):
 
 
 class UploadEvent(StrEnum):
-    """What changes an upload's state. It can be given up in each of them; that is no state but its end."""
+    """What changes an upload's state. Removal is not among them: it is possible in every state."""
 
     COMMIT = "commit"
     REOPEN = "reopen"  # a commit failed, or its process died
@@ -73,13 +72,13 @@ class UploadEvent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """A change of state: the states in which it is legal, and the one that it leads to."""
+    """A change of state: the states in which it is legal, and the state that follows."""
 
     before: tuple[UploadState, ...]
     after: UploadState
 
 
-#: Every move there is. Catalogs make no other: where it is not legal, an event changes no state.
+#: Every legal move. Catalogs make no others: an event in any other state changes nothing.
 MOVES: Final[Mapping[UploadEvent, Move]] = {
     UploadEvent.COMMIT: Move((UploadState.OPEN,), UploadState.COMMITTING),
     UploadEvent.REOPEN: Move((UploadState.COMMITTING,), UploadState.OPEN),
@@ -94,22 +93,22 @@ MOVES: Final[Mapping[UploadEvent, Move]] = {
 
 @dataclass(frozen=True, slots=True)
 class Growing:
-    """The upload is one chunk that grows: its data file's size says how many bytes it holds.
+    """The upload is one chunk that grows; the size of its data file says how many bytes it holds.
 
     Attributes:
-        unverified_from: Bytes from here on await their checksum and do not count; None: all count.
+        unverified_from: Bytes from this offset on await their checksum and do not count; None: all count.
     """
 
     unverified_from: int | None = None
 
     def offset(self, stored: int) -> int:
-        """How many bytes count, of ``stored`` bytes in the data file."""
+        """Return how many of the ``stored`` bytes in the data file count."""
         return stored if self.unverified_from is None else min(stored, self.unverified_from)
 
 
 @dataclass(frozen=True, slots=True)
 class Ranged:
-    """The upload is chunks in any order, in a data file of its full size: the catalog says which are there.
+    """The upload is chunks in any order, in a data file of its full size; the catalog knows which are there.
 
     Attributes:
         prefix: Bytes received without a gap from 0 on.
@@ -120,7 +119,7 @@ class Ranged:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The upload is chunks that are other uploads, in order; it takes no bytes of its own."""
+    """The upload consists of other uploads, in order; it has no bytes of its own."""
 
 
 #: How an upload keeps its bytes, and what follows from that.
@@ -132,13 +131,13 @@ JOINED: Final = Joined()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """One upload as the catalog remembers it; replaced, never edited."""
+    """One upload as the catalog stores it; immutable."""
 
     id: str
     kind: UploadKind = UploadKind.SINGLE
     state: UploadState = UploadState.OPEN
     length: int | None  # bytes; None while deferred, or while a final's partials leave it unknown
-    user: str | None = None  # None: made by nobody in particular, open to everybody
+    user: str | None = None  # None: created without a user, and open to everybody
     metadata: Mapping[str, bytes] = field(default_factory=dict)  # decoded values
     metadata_header: str | None = None  # Upload-Metadata as the client sent it; None: none sent
     concat_header: str | None = None  # Upload-Concat as the client sent it; None: none sent

@@ -1,1 +1,1 @@
-"""What the service needs of the outside: bytes, facts, locks, hooks."""
+"""What the service needs from outside: data store, catalog, locks, hooks, events."""

@@ -1,4 +1,4 @@
-"""What the service needs of a catalog to keep artifacts."""
+"""The part of a catalog that keeps artifacts."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ class ArtifactCatalog(Protocol):
         """Add an artifact whose file is about to be moved to its place.
 
         Returns:
-            The one to go on with: another one (ready or not) when its user has that content already.
+            The artifact to use: an existing one (ready or not) when its user has that content already.
         """
 
     async def has_file(self, sha256: str) -> bool:
-        """Whether some artifact of that content, of any user, is ready."""
+        """Whether an artifact with that content, of any user, is ready."""
 
     async def set_pending(self, artifact: Artifact, held: Held) -> None:
-        """Say that the file of an artifact is about to go, unless others of the same content need it.
+        """Record that the file of an artifact will be removed unless another artifact needs it.
 
         Works on a full medium, as ``delete`` does; see ``Catalog.keep_room``.
         """
 
     async def finish(self, artifact: Artifact, held: Held, *, upload_id: str | None) -> None:
-        """Say that the file is in its place, and that ``upload_id`` went into the artifact."""
+        """Record that the file is in its place, and that ``upload_id`` became the artifact."""
 
     async def delete(self, artifact: Artifact, held: Held) -> None:
         """Forget an artifact."""
 
     async def pending(self, sha256: str | None = None) -> list[Artifact]:
-        """Return the artifacts whose making was cut short, or is under way; None: of any content."""
+        """Return the artifacts that are not ready: being made, or interrupted; None: of any content."""
 
     async def made_of(self, upload_id: str) -> str | None:
-        """Return the id of the artifact that an upload went into."""
+        """Return the id of the artifact that an upload became."""
 
     async def list_artifacts(
         self, user: str | None, *, of_nobody: bool, sha256: str | None, limit: int, offset: int
@@ -49,7 +49,7 @@ class ArtifactCatalog(Protocol):
         """Return how many there are and one page of them, oldest first."""
 
     async def exported(self) -> list[Artifact]:
-        """Return the artifacts that were ready as far as others than the catalog know: one that was lost."""
+        """Return the artifacts that have an export, to restore them after the catalog was lost."""
 
     async def restore(self, artifacts: Sequence[Artifact]) -> None:
-        """Add artifacts whose files are there. One that is there already is left as it is."""
+        """Add artifacts whose files exist. One that the catalog has already stays as it is."""

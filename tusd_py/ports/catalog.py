@@ -1,4 +1,4 @@
-"""What the service needs of a catalog."""
+"""The catalog: it stores uploads and chunks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CatalogUnusable(Exception):
 
 
 class Catalog(Protocol):
-    """Remembers uploads and chunks.
+    """Stores uploads and chunks.
 
     Each method is one transaction: all of it happens, or nothing. When a method returns, what it wrote
     survives the death of the process; with ``durable`` also a power cut.
@@ -25,17 +25,17 @@ class Catalog(Protocol):
     A catalog whose locks can be lost compares the epoch in the transaction, so that a late writer changes
     nothing. The other methods need no lock: what they add or forget is right whenever that happens.
 
-    An ``event`` goes into the outbox in the transaction of the change that it tells of, and only if that
-    changed something (see Outbox).
+    An ``event`` is written to the outbox in the same transaction, and only if that changed something
+    (see Outbox).
 
     Any method may raise StorageFull (no space for the catalog) or CatalogUnusable.
     """
 
     async def is_new(self) -> bool:
-        """Whether nobody said yet that all that the store holds is in this catalog."""
+        """Whether this catalog may lack uploads of the store: ``set_known`` was never called."""
 
     async def set_known(self) -> None:
-        """Say that all that the store holds is in this catalog."""
+        """Record that every upload of the store is in this catalog."""
 
     async def get(self, upload_id: str) -> Upload | None:
         """Return the upload, tombstones included."""
@@ -48,7 +48,7 @@ class Catalog(Protocol):
         durable: bool = False,
         event: NewEvent | None = None,
     ) -> None:
-        """Add an upload. One that is there already is left as it is."""
+        """Add an upload. One that exists already stays as it is."""
 
     async def insert_final(
         self,
@@ -69,20 +69,20 @@ class Catalog(Protocol):
     def chunks(
         self, upload: Upload, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
     ) -> AsyncIterator[UploadChunk]:
-        """Iterate over an upload's chunks and claims by offset. Other requests go on in between.
+        """Iterate over an upload's chunks and claims by offset. Other requests run in between.
 
-        There are none of an upload that grows: that is one chunk, and only the store knows its size.
+        None for a growing upload: that is one chunk, and only the store knows its size.
 
         Args:
             state: Only those in this state.
-            limit: At most so many; -1: all.
-            offset: So many are passed over first.
+            limit: At most this many; -1: all.
+            offset: Skip this many first.
         """
 
     async def set_length(
         self, upload_id: str, length: int, held: Held, *, max_size: int | None
     ) -> TooLarge | None:
-        """Set the length of a deferred upload, and of a final whose last unknown piece it was.
+        """Set the length of a deferred upload, and of finals whose last unknown length it was.
 
         Returns:
             TooLarge when a final that names this partial would have more than ``max_size`` bytes: nothing
@@ -92,7 +92,7 @@ class Catalog(Protocol):
     async def set_unverified(
         self, upload_id: str, offset: int | None, held: Held, *, durable: bool = False
     ) -> None:
-        """Record from which byte on the upload's bytes await their checksum; None: all are verified."""
+        """Record from which offset on bytes await their checksum; None: all are verified."""
 
     async def renew(self, upload_id: str, expires_at: float) -> None:
         """Move the time at which the upload expires; later, so it needs no lock."""
@@ -126,26 +126,26 @@ class Catalog(Protocol):
         Works on a full medium, too, see ``keep_room``. An upload that nobody knows of yet needs no lock.
 
         Returns:
-            Names of the data files that nothing refers to any more. They stay on the list of
-            leftovers until ``forget_leftover``, so that a crash in between loses no file to oblivion.
+            Names of the data files that nothing refers to any more. They stay on the list of leftovers
+            until ``forget_leftover``, so that their files are removed even after a crash.
         """
 
     async def is_leftover(self, name: str) -> bool:
-        """Whether an upload of that id was given up, or is not made yet, and its files may be there."""
+        """Whether the files of an upload may exist although it was removed, or is not created yet."""
 
     async def add_leftover(self, name: str, *, durable: bool = False) -> None:
-        """Say that a data file belongs to no upload, or not yet, and goes once nothing refers to it."""
+        """Record that a data file belongs to no upload (yet); it is removed when nothing refers to it."""
 
     async def removable(self) -> list[str]:
         """Return the leftovers whose data file nothing refers to."""
 
     async def forget_leftover(self, name: str) -> None:
-        """Say that the files of a leftover are removed."""
+        """Record that the files of a leftover have been removed."""
 
     async def keep_room(self) -> None:
-        """Keep some space aside, if there is enough: ``release`` works on a full medium as long as it lasts.
+        """Reserve some space, if there is enough: while it lasts, ``release`` works on a full medium.
 
-        Fine when it cannot be had.
+        Does not fail when there is none.
         """
 
     async def expired(self, now: float, *, limit: int) -> list[str]:
@@ -155,4 +155,4 @@ class Catalog(Protocol):
         """Return up to ``limit`` open uploads with a known length, by id, from the one after ``after``."""
 
     async def close(self) -> None:
-        """Finish what waits and let go of every resource."""
+        """Finish waiting writes and close everything."""

@@ -1,4 +1,4 @@
-"""The outbox: what happened, for whoever tells others of it."""
+"""The outbox: events that wait to be delivered."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from tusd_py.model.events import Event
 
 
 class Outbox(Protocol):
-    """Events that the catalog wrote, each in the transaction of the change that it tells of.
+    """Events that the catalog wrote, each in the transaction of its change.
 
-    So there is one for each change that happened, and none for one that did not, whatever dies when. They
-    are delivered at least once: who reads ``pending``, tells others and dies before ``delivered`` returns is
-    told of them again.
+    So there is an event for each change that happened, and none for one that did not, even after a crash.
+    Delivery is at least once: an event that was delivered is pending again if the process dies before
+    ``delivered`` returns.
 
     Any method may raise StorageFull or CatalogUnusable, see Catalog.
     """

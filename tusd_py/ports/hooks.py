@@ -1,4 +1,4 @@
-"""What the service tells hooks, and what they may answer."""
+"""Hooks: what the service calls, and what they may answer."""
 
 from __future__ import annotations
 
@@ -32,33 +32,33 @@ class HookReply:
 
 
 class IncomingRequest(Protocol):
-    """The request that makes something happen, as its front has it."""
+    """The request that caused a hook to be called."""
 
     @property
     def original(self) -> Any:
-        """The web framework's own, Starlette's: only for functions of the application that embeds us."""
+        """The framework's own request, Starlette's; only for callables of an embedding application."""
 
     def describe(self, *, named: Collection[str] = ()) -> RequestInfo:
-        """Return what can be kept and told to other processes; made only when somebody asks for it.
+        """Return the request as values that can be stored and sent to other processes.
 
-        Headers that would give away the client's rights are left out unless they are ``named`` (lower case).
+        Headers with the client's credentials are left out unless they are ``named`` (lower case).
         """
 
 
 class Hooks(Protocol):
-    """Told before things happen. An UploadError that a method raises refuses them.
+    """Called before something happens. An UploadError that a method raises refuses it.
 
-    ``request`` is None when none is at hand, as when an upload is finished after a crash.
+    ``request`` is None when there is none, as when an upload is finished after a crash.
     """
 
     async def creating(self, upload: Upload, request: IncomingRequest | None) -> Mapping[str, bytes] | None:
-        """An upload is about to be made. May return metadata to use instead of the client's."""
+        """An upload is about to be created. May return metadata to use instead of the client's."""
 
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
-        """All bytes of an upload are there and durable as configured.
+        """All bytes of an upload are stored, and durable as configured.
 
-        The upload counts as complete when this returns. If it raises, or the process dies in it, it is
-        called again when a client next looks at the upload, or the program starts: at least once, never lost.
+        The upload is complete when this returns. If it raises, or the process dies, it is called again when
+        a client next looks at the upload, or when the program starts: at least once for each upload.
         """
 
     async def terminating(self, upload: Upload, request: IncomingRequest | None) -> None:

@@ -1,4 +1,4 @@
-"""What the service needs of a locker."""
+"""Locks on uploads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import NewType, Protocol
 from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.body import StopSignal
 
-#: What a lock is called. An upload's is called as its id; others have names that no upload can have.
+#: The name of a lock. An upload's lock is named by its id; other locks have names that no id can have.
 LockName = NewType("LockName", str)
 
 
@@ -19,15 +19,15 @@ def upload_lock(upload_id: str) -> LockName:
 
 
 def other_lock(name: str) -> LockName:
-    """Return the name of a lock that is no upload's: it begins with a dot, which no id does."""
+    """Return the name of a lock that is not an upload's; it begins with a dot, as no id does."""
     return LockName(f".{name}")
 
 
 class Held:
-    """A lock that somebody holds, for as long as that is so.
+    """A lock while somebody holds it.
 
-    A lock that lives in a database dies with the connection, and then somebody else may have it while its
-    holder still works. A locker whose locks can be lost makes one of these for each and calls ``lose``.
+    A lock in a database ends with its connection, and then another process can take it while its holder
+    still works. A locker whose locks can be lost makes one of these for each lock and calls ``lose``.
 
     Attributes:
         epoch: Where a lock can be lost: greater than that of whoever held it before, and of no other lock, so
@@ -44,20 +44,20 @@ class Held:
         self.stop = stop
 
     def lose(self) -> None:
-        """Say that the lock is gone; the body that runs under it is stopped."""
+        """Record that the lock was lost, and stop the body that is written under it."""
         self.is_lost = True
         self.stop.request()
 
     def check(self) -> None:
-        """Raise UploadLocked if the lock is lost: the upload is somebody else's now."""
+        """Raise UploadLocked if the lock was lost: another request may hold it now."""
         if self.is_lost:
             raise UploadLocked
 
 
 class Locker(Protocol):
-    """Exclusive locks by name, among all requests and all worker processes of one data directory.
+    """Exclusive locks by name, among all requests and worker processes of one data directory.
 
-    A lock ends with its process, however that dies. Reading needs no lock.
+    A lock ends with its process, however that ends. Reading needs no lock.
     """
 
     def hold(
@@ -69,21 +69,21 @@ class Locker(Protocol):
         at: int | None = None,
         before_asking: Callable[[], Awaitable[object]] | None = None,
     ) -> AbstractAsyncContextManager[Held]:
-        """Hold the lock of that name; what is entered tells when it is lost.
+        """Hold the lock of that name; the value entered tells when it is lost.
 
-        Whoever holds it already is asked to stop through the signal it came with, at once and wherever
-        it runs. From then on ``stop`` may be asked in the same way by whoever comes next.
+        A present holder is asked to stop, through its own signal and in whatever process it runs. Once the
+        lock is held, the next request asks through ``stop`` in the same way.
 
         Args:
-            at: The offset from which this request goes on; handed to the holder's signal, so that a
-                writer that has moved on ignores it. None: the holder is to stop wherever it is.
-            before_asking: Called when somebody holds the lock, each time before that one is asked to
-                stop: at once, and again while the wait lasts. What it raises ends the wait; so a request
-                that has no prospects disturbs nobody, and one that has lost them does not wait.
+            at: The offset from which this request continues; passed to the holder's signal, so that a
+                writer that has moved on ignores it. None: the holder must stop wherever it is.
+            before_asking: Called each time before a holder is asked to stop: at once, and again while the
+                request waits. What it raises ends the wait, so that a request that would be refused anyway
+                neither disturbs a writer nor waits.
 
         Raises:
-            UploadLocked: On entering, when the lock could not be had within ``timeout_s`` seconds.
+            UploadLocked: On entering, if the lock was not released within ``timeout_s`` seconds.
         """
 
     def hold_if_free(self, name: LockName) -> AbstractAsyncContextManager[Held | None]:
-        """Hold the lock if nobody has it, asking nobody to stop; enters None when somebody has."""
+        """Hold the lock if it is free, without asking a holder to stop; enters None if it is not free."""

@@ -1,4 +1,4 @@
-"""What the service needs of a catalog to keep uploads as ranges."""
+"""The part of a catalog that keeps uploads as ranges."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Filter:
 
 
 class RangeCatalog(Protocol):
-    """Remembers which ranges of an upload were received, and by whom the others are claimed.
+    """Stores which ranges of an upload were received, and which are claimed by requests.
 
-    As in Catalog each method is one transaction. The ranges of one upload never overlap, whoever asks:
-    that is decided here and needs no lock.
+    As in Catalog, each method is one transaction. The ranges of an upload never overlap: claims are decided
+    here, without a lock.
     """
 
     async def insert_session(
@@ -46,13 +46,13 @@ class RangeCatalog(Protocol):
         durable: bool,
         event: NewEvent | None = None,
     ) -> None:
-        """Add an upload that is kept as ranges, and the key that made it; it is no leftover any more.
+        """Add an upload kept as ranges, and its idempotency key; its files are no leftover any more.
 
-        ``event`` goes into the outbox with it, see Catalog.
+        ``event`` is written to the outbox, see Catalog.
         """
 
     async def convert(self, upload: Upload, chunk: UploadChunk | None, held: Held) -> None:
-        """Keep an open upload as ranges from now on; ``chunk`` is what it holds already."""
+        """Keep an open upload as ranges from now on; ``chunk`` is what it already holds."""
 
     async def facts(self, upload_id: str) -> SessionFacts:
         """Return what is known of an upload's ranges; all zero when there are none."""
@@ -63,29 +63,29 @@ class RangeCatalog(Protocol):
     async def missing(self, upload_id: str, *, limit: int) -> list[ByteRange]:
         """Return the first ``limit`` ranges that were not received, claimed ones included.
 
-        Other requests go on in between, so what is received meanwhile may be among them.
+        Other requests run in between, so ranges received meanwhile may be among them.
         """
 
     async def unfilled(self, upload_id: str) -> Incomplete | None:
-        """Return what keeps an upload from being committed; None when every range was received."""
+        """Return what is missing for a commit; None when every range was received."""
 
     async def claim(self, wish: Wish) -> Answer:
-        """Claim a range as ``model.claims.decide`` decides; on return that is done."""
+        """Claim a range if ``model.claims.decide`` grants it; return its decision."""
 
     async def record(
         self, chunk: UploadChunk, *, sha256: str, at: float, expires_at: float | None, durable: bool
     ) -> bool:
-        """Turn a claim into a received range, of ``chunk.range`` now.
+        """Turn a claim into a received range, which is ``chunk.range``.
 
         Returns:
-            Whether the claim was there; if it was not, the upload was deleted.
+            Whether the claim existed; if not, the upload was deleted.
         """
 
     async def drop_claim(self, chunk: UploadChunk) -> None:
-        """Give a claim up; fine when it is gone."""
+        """Remove a claim, if it exists."""
 
     async def delete_chunk(self, upload_id: str, offset: int) -> Forgotten | Busy | NotOpen | Absent:
-        """Make a received range missing again, as ``model.claims.decide_deletion`` decides."""
+        """Delete a received range if ``model.claims.decide_deletion`` allows it; return its decision."""
 
     async def claimants(self, upload_id: str | None = None) -> list[str]:
         """Return the workers that hold claims."""
@@ -94,7 +94,7 @@ class RangeCatalog(Protocol):
         """Give up all claims of a worker that is dead: its lock is ``held``."""
 
     async def begin_commit(self, upload_id: str, held: Held) -> Begun | Incomplete | NotOpen:
-        """Move an upload to COMMITTING if it may be, as ``model.commits.decide_commit`` decides."""
+        """Move an upload to COMMITTING if ``model.commits.decide_commit`` allows it; return its decision."""
 
     async def set_sha256(self, upload_id: str, sha256: str, held: Held) -> None:
         """Record the digest of the whole."""
@@ -107,13 +107,13 @@ class RangeCatalog(Protocol):
         drop: Sequence[UploadChunk] = (),
         failure: CommitFailure | None = None,
     ) -> None:
-        """End a commit without success; the ranges ``drop`` become missing."""
+        """End a commit without success; the ranges ``drop`` count as missing again."""
 
     async def committing(self) -> list[str]:
         """Return the ids of all uploads that are being committed."""
 
     async def find_key(self, user: str | None, key: str) -> str | None:
-        """Return which upload was made with an idempotency key."""
+        """Return the id of the upload that was created with an idempotency key; None: none."""
 
     async def list_uploads(self, wanted: Filter) -> tuple[int, list[Upload]]:
         """Return how many uploads match and one page of them, oldest first."""

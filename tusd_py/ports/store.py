@@ -1,7 +1,7 @@
-"""What the service needs of a data store: a small core, and capabilities that only some media have.
+"""The data store: a small core, and capabilities that only some stores have.
 
-A store declares a capability by inheriting it. The assembly asks for each once, with ``isinstance``, and
-builds what the store allows: what is announced to clients follows from that.
+A store declares a capability by inheriting it. The assembly checks each once, with ``isinstance``, and
+builds what the store allows; the announced extensions follow from that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tusd_py.settings import Preallocate
 
 @dataclass(frozen=True, slots=True)
 class Adopted:
-    """An upload that the store holds though the catalog does not know it, and a final's chunks."""
+    """An upload that the store has and the catalog does not, and the chunks of a final."""
 
     upload: Upload
     chunks: tuple[UploadChunk, ...] = ()
@@ -28,32 +28,32 @@ class StoreFailed(Exception):
 
 
 class DataFileMissing(StoreFailed):
-    """The data file that a call needs is gone: the upload was deleted, or somebody removed the file."""
+    """A data file does not exist: the upload was deleted, or somebody removed the file."""
 
 
 class DataStore(Protocol):
-    """Keeps bytes in named data files, and beside each an export of what the catalog knows.
+    """Stores bytes in named data files, and with each upload an export of what the catalog knows of it.
 
-    An upload's own data file has its id as name. The size of that file is the authority on how many
-    bytes a sequential upload holds. The caller holds the upload's lock for everything that changes it
-    and has checked every limit, so a store never decides whether bytes are wanted. Names are ids
-    that passed ``is_upload_id``, or those of the service's own files below ``.tusd-py/``.
+    An upload's own data file is named by its id. The size of that file says how many bytes a sequential
+    upload holds. The caller holds the upload's lock for every change and has checked every limit; a store
+    never decides whether bytes are wanted. Names are ids that passed ``is_upload_id``, or names of the
+    service's own files below ``.tusd-py/``.
 
-    Every method may raise StoreFailed when the medium fails, StorageFull when there is no space left on
-    it, TooManyOpenFiles, and DataFileMissing when a data file that must be there is gone.
+    Every method may raise StoreFailed when the medium fails, StorageFull when it has no space left,
+    TooManyOpenFiles, and DataFileMissing when a data file that must exist does not.
     """
 
     async def create(self, upload: Upload) -> None:
-        """Make the empty data file and the export. Raises FileExistsError when there is one already."""
+        """Create the empty data file and the export. Raises FileExistsError when one exists already."""
 
     async def export(self, upload: Upload) -> None:
-        """Replace the export, atomically: a reader sees the old one or the new one, whole.
+        """Replace the export atomically: a reader sees the old one or the new one.
 
-        That of an upload which is kept as ranges and not complete is adopted without any of its bytes.
+        An incomplete upload kept as ranges is adopted from its export without any of its bytes.
         """
 
     async def size(self, name: str) -> int | None:
-        """Return the size of a data file in bytes; None when there is none."""
+        """Return the size of a data file in bytes; None when it does not exist."""
 
     async def write(
         self, name: str, offset: int, body: Body, *, limit: int, hashes: Sequence[Hash], stop: StopSignal
@@ -62,17 +62,17 @@ class DataStore(Protocol):
 
         ``offset`` is the size of the data file, unless the store ``Allocates``.
 
-        Raises DataFileMissing; and StorageFull: what fitted is in the file.
+        Raises DataFileMissing, and StorageFull: the bytes for which there was space are in the file.
         """
 
     async def remove(self, name: str) -> None:
-        """Remove a data file; fine when it is gone already."""
+        """Remove a data file, if it exists."""
 
     async def remove_export(self, name: str) -> None:
-        """Remove the export of an upload; fine when it is gone already."""
+        """Remove the export of an upload, if it exists."""
 
     async def adopt(self, upload_id: str) -> Adopted | None:
-        """Read an upload back from its export and data file; None when there is none to be had."""
+        """Read an upload from its export and data file; None when they do not describe one."""
 
     async def exported(self) -> list[str]:
         """Return the ids of all uploads that have an export."""
@@ -80,62 +80,62 @@ class DataStore(Protocol):
     def read(self, name: str, start: int, size: int) -> AsyncGenerator[bytes, None]:
         """Yield ``size`` bytes (at least 1) of a data file from byte ``start`` on, in blocks.
 
-        After the first block the others can be read although the file is removed. Close it when you want
-        no more of them.
+        Once the first block was read, the others can be read even if the file is removed. Close the
+        generator when no more blocks are wanted.
 
-        Raises DataFileMissing and TooManyOpenFiles in place of the first block, and EOFError where the
-        file ends too early.
+        Raises DataFileMissing and TooManyOpenFiles instead of the first block, and EOFError when the file
+        is too short.
         """
 
     def close(self) -> None:
-        """Let go of every resource; nothing is called afterwards."""
+        """Close everything; no method is called afterwards."""
 
 
 @runtime_checkable
 class Truncates(Protocol):
-    """A store that can discard the end of a data file: bytes that are not what their sender meant."""
+    """A store that can discard the end of a data file, such as bytes with a wrong checksum."""
 
     async def truncate(self, name: str, size: int) -> None:
-        """Discard everything from byte ``size`` on."""
+        """Discard everything from byte ``size`` on; never makes a file longer."""
 
 
 @runtime_checkable
 class Allocates(Protocol):
-    """A store that can make a data file of its whole size, and write to any place of it, in any order.
+    """A store that can create a data file of its full size and write anywhere in it, in any order.
 
-    Whatever ``create`` made can become such a file, too.
+    A file that ``create`` made can become such a file, too.
     """
 
     async def allocate(self, name: str, size: int, *, how: Preallocate, min_free: int) -> None:
-        """Make a data file of ``size`` bytes that reads as zeros, or make one as large; no export.
+        """Create a data file of ``size`` bytes, or enlarge one; new bytes read as zeros. Writes no export.
 
-        With ``full`` the space is really reserved, where the medium can; ``none`` only makes the file.
-        ``min_free`` bytes must stay free.
+        With ``full`` the space is reserved, if the medium can do that; with ``none`` the file is only
+        created. ``min_free`` bytes must stay free.
 
-        Raises NoSpace, StorageFull, or StoreFailed; the file may have been made then.
+        Raises NoSpace, StorageFull or StoreFailed; the file may exist then.
         """
 
 
 @runtime_checkable
 class Concatenates(Protocol):
-    """A store in which a data file serves several uploads: a final's bytes stay in those of its partials."""
+    """A store in which several uploads can share a data file: a final's bytes are those of its partials."""
 
     async def export_final(self, upload: Upload, chunks: Sequence[UploadChunk]) -> None:
-        """Replace the export of a final, as ``export`` does, and say in it where its bytes are."""
+        """Replace the export of a final, as ``export`` does; it names the data files with its bytes."""
 
 
 @runtime_checkable
 class MovesFiles(Protocol):
-    """A store that can give bytes it holds another name; nothing of them passes through the service."""
+    """A store that can link, rename and join data files without passing their bytes through the service."""
 
     async def link(self, name: str, new_name: str) -> None:
-        """Give a data file a second name, in place of what has that; on return that survives a power cut.
+        """Give a data file a second name, replacing a file of that name. On return it survives a power cut.
 
-        Raises StoreFailed also where the medium has no links.
+        Raises StoreFailed, also where the medium has no links.
         """
 
     async def move(self, name: str, new_name: str) -> None:
-        """Rename a data file, over another one if need be; on return that survives a power cut."""
+        """Rename a data file, replacing a file of the new name. On return it survives a power cut."""
 
     async def join(self, pieces: Sequence[tuple[str, int, int]], name: str, taken: Hash) -> None:
         """Make a data file of copies of ``(data file, start, size)``, and feed it to ``taken``.
@@ -146,38 +146,38 @@ class MovesFiles(Protocol):
 
 @runtime_checkable
 class Syncs(Protocol):
-    """A store that makes bytes durable when it is told to.
+    """A store that makes bytes durable only on request.
 
-    In one without this every byte is as durable as it gets when ``write`` returns.
+    In a store without this, bytes are durable when ``write`` returns.
     """
 
     async def sync(self, name: str) -> None:
-        """Return when the data file, and its name in the directory, would survive a power cut."""
+        """Sync a data file and its name: on return they survive a power cut."""
 
 
 @runtime_checkable
 class HashesFiles(Protocol):
-    """A store that hashes its data files faster than who reads them can.
+    """A store that hashes its data files faster than its caller could by reading them.
 
-    For files of this machine that is 0.75 s of processor time for each GiB, and 1.4 s block by block.
+    For local files this takes 0.75 s of processor time per GiB, and 1.4 s when read in blocks.
     """
 
     async def digest(self, name: str, start: int, stop: int, taken: Hash) -> None:
-        """Feed bytes ``start`` to ``stop`` (exclusive) of a data file to ``taken``.
+        """Hash bytes ``start`` to ``stop`` (exclusive) of a data file with ``taken``; fewer if it is shorter.
 
-        A file that ends before just ends. Raises DataFileMissing, TooManyOpenFiles.
+        Raises DataFileMissing, TooManyOpenFiles.
         """
 
 
 @runtime_checkable
 class TidiesExports(Protocol):
-    """A store in which a process that dies leaves exports half written."""
+    """A store in which a crash can leave incomplete exports."""
 
     async def unfinished_exports(self, *, before: float) -> list[str]:
-        """Return the ids of uploads whose export somebody began to write before that time, to no end."""
+        """Return the ids of uploads with an incomplete export older than ``before`` (Unix seconds)."""
 
     async def remove_unfinished_export(self, name: str, *, before: float) -> None:
-        """Remove what was begun before that time; the export stays. Fine when there is none."""
+        """Remove an incomplete export older than ``before``, if there is one; the export itself stays."""
 
 
 class OpenFile(Protocol):
@@ -187,18 +187,18 @@ class OpenFile(Protocol):
         """Return the descriptor."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 @runtime_checkable
 class OpensFiles(Protocol):
-    """What a store can do whose data files are files of this machine."""
+    """A store whose data files are files of this machine."""
 
     async def open_file(self, name: str) -> OpenFile:
-        """Open a data file for reading. What is open stays readable when the file is removed.
+        """Open a data file for reading. It stays readable while open, even if the file is removed.
 
         Raises DataFileMissing, TooManyOpenFiles.
         """
 
     async def close_files(self, files: Sequence[OpenFile]) -> None:
-        """Close what ``open_file`` opened. It may wait for the medium, as every call does."""
+        """Close what ``open_file`` opened; like every call, this may wait for the medium."""

@@ -1,1 +1,1 @@
-"""Bytes of a request on their way to a data store."""
+"""Moves the bytes of a request to a data store."""

@@ -1,4 +1,4 @@
-"""Request bodies: through our own server's fast path where there is one, else from plain ASGI events."""
+"""Request bodies: from our own server if it runs us, else from plain ASGI events."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tusd_py.transfer.calls import Threads
 
 
 def body_of(scope: Scope, receive: Receive) -> Body:
-    """Return the body of a request; None of it has been asked for yet."""
+    """Return the body of a request; nothing has been read from it yet."""
     exchange: Body | None = scope.get("extensions", {}).get("tusd_py")
     return exchange or PortableBody(scope, receive, _length(scope))
 
 
 def _length(scope: Scope) -> int | None:
-    """Bytes that the client announced; a request with neither length nor chunked coding has no body."""
+    """Return the bytes that the client announced; None for a chunked body, 0 without a body."""
     for name, value in scope["headers"]:
         if name == b"transfer-encoding":
             return None
@@ -30,7 +30,7 @@ def _length(scope: Scope) -> int | None:
 
 
 class PortableBody:
-    """The body from ``receive()``: works under every ASGI server, TLS and HTTP/2."""
+    """A body from ``receive()``; works under every ASGI server, with TLS and with HTTP/2."""
 
     calls = Threads()
 
@@ -66,7 +66,7 @@ class PortableBody:
         return [data], ended
 
     def direct(self, room: int) -> None:
-        """See Body. Only events come here."""
+        """See Body. There is no such way: all bytes arrive in events."""
 
     def close(self) -> None:
         """See Body."""
@@ -74,7 +74,7 @@ class PortableBody:
             self._pending.cancel()
 
     async def next_event(self) -> tuple[Ended | None, bytes]:
-        """Return why the body ended with the next event, if it did, and the bytes in it."""
+        """Return why the body ended with the next event (None: it goes on), and the event's bytes."""
         while (message := await self._next_message()) is None:
             reason = self._stop.ends()
             if reason is not None:
@@ -85,14 +85,14 @@ class PortableBody:
         return None if message.get("more_body", False) else Ended.COMPLETE, message.get("body", b"")
 
     async def _next_message(self) -> Message | None:
-        """Return the next event; None when the stop was asked for and it is time to end."""
+        """Return the next event; None when a stop was requested and it is time to end."""
         stop, asked = self._stop, self._asked
         if asked.done() and monotonic() >= stop.until:
             return None
         if self._pending is None:
             self._pending = asyncio.ensure_future(self._receive())
-        # A dead peer never sends another byte, so the wait itself must end when the stop is asked for:
-        # looking at the signal between two events would hold the lock until TCP gives up.
+        # A dead peer never sends another byte, so a stop request must end the wait itself: checking the
+        # signal between two events would keep the lock until TCP gives up.
         waits: set[asyncio.Future[Any]] = {self._pending}
         if not asked.done():
             await asyncio.wait({*waits, asked}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,15 +1,15 @@
-"""Calls to a medium: where they are made, and that their caller outlasts them.
+"""Calls to a medium: on the event loop or in a thread. A cancelled caller waits for the end of its call.
 
-Making a small file or writing a few KiB into the page cache takes some microseconds; a visit to a thread
-costs several times that, most of it the two threads' struggle for the interpreter. So where depends on what
-the medium is:
+Creating a small file or writing a few KiB into the page cache takes some microseconds. Running it in a thread
+costs several times that, mostly because the two threads compete for the interpreter's lock. So the choice
+depends on the medium:
 
-* memory: every call is made on the event loop, syncs as well, which are nothing there;
-* a local disk: quick calls are made on the event loop and syncs in a thread. A disk that is overwhelmed takes
-  milliseconds, and then the loop must not wait for it: we look at the clock, and use threads as long as it is
-  slow. On a machine that is busy any call may take milliseconds, because the system gives the processor to
-  somebody else; that is no reason to pay for threads as well, so only a call that really waited counts;
-* remote (a network, FUSE): every call is made in a thread, for any of them may take as long as it likes.
+* memory: every call runs on the event loop, syncs included, which cost nothing there;
+* a local disk: short calls run on the event loop, syncs in a thread. On an overloaded disk a short call takes
+  milliseconds, and the loop must not wait for it: each call is timed, and while the disk is slow all calls
+  run in threads. On a busy machine any call may take milliseconds because the process is preempted. Threads
+  would not help there, so only a call that really waited counts;
+* remote (a network, FUSE): every call runs in a thread, because each of them may block for any time.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from typing import Any, Final, Literal, TypeVar
 
 _T = TypeVar("_T")
 
-#: A call that takes longer than this held the event loop up.
+#: A call that waits longer than this is slow.
 _SLOW_S: Final = 0.003
-#: One that takes longer than this held it up too long, whatever it waited for.
+#: A call that takes longer than this is slow, whatever it waited for.
 _FAR_TOO_SLOW_S: Final = 0.05
-#: Each slow call counts this much, and each quick one takes 1 off: a single one may be chance, several in
-#: short order are the medium.
+#: Each slow call adds this much to a count, and each fast one takes 1 off: a single slow call may be chance,
+#: several within a short time mean a slow medium.
 _WEIGHT: Final = 8
 _TOO_MUCH: Final = 16
-#: After too many of them threads make the calls, for so long.
+#: After too many slow calls, threads make the calls for this long.
 _AVOID_FOR_S: Final = 10.0
 #: What a medium is.
 Medium = Literal["memory", "local", "remote"]
@@ -40,19 +40,19 @@ Medium = Literal["memory", "local", "remote"]
 if hasattr(resource, "RUSAGE_THREAD"):
 
     def _waits() -> float:
-        """Return how often this thread has waited for something so far; being preempted is no waiting."""
+        """Return how often this thread has blocked so far; being preempted does not count."""
         return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
 
-else:  # macOS cannot say; then every slow call counts
+else:  # macOS does not tell; then every slow call counts
 
     def _waits() -> float:
         return monotonic()
 
 
 async def outlast(future: asyncio.Future[Any]) -> None:
-    """Wait for the end of ``future``, however often that is cancelled; whatever its result is.
+    """Wait until ``future`` is done, however often the caller is cancelled. Its result is not looked at.
 
-    Whoever holds a lock or a descriptor must not let go of it while a thread still works under it.
+    A lock or a descriptor must not be released while a thread still works under it.
     """
     while not future.done():
         try:
@@ -64,7 +64,7 @@ async def outlast(future: asyncio.Future[Any]) -> None:
 
 
 async def in_thread(executor: Executor, call: Callable[..., _T], *arguments: object) -> _T:
-    """Make a call in a thread. A cancelled caller, too, waits until it is over (or never begins)."""
+    """Make a call in a thread. A cancelled caller waits until it has ended, or cannot begin any more."""
     running = executor.submit(call, *arguments)
     try:
         return await asyncio.wrap_future(running)
@@ -83,14 +83,14 @@ class Threads:
         self._executor = ThreadPoolExecutor(thread_name_prefix="body")
 
     async def run(self, call: Callable[..., object], *arguments: object) -> object:
-        """Make a call in a thread. A cancelled caller, too, waits until it is over (or never begins)."""
+        """Make a call in a thread. A cancelled caller waits until it has ended, or cannot begin any more."""
         return await in_thread(self._executor, call, *arguments)
 
     run_quick = run
 
 
 class Quick:
-    """Decides where the quick calls to one medium are made."""
+    """Makes the calls to one medium, on the event loop or in a thread."""
 
     def __init__(self, executor: Executor, medium: Medium) -> None:
         self._executor = executor
@@ -100,11 +100,11 @@ class Quick:
 
     @property
     def is_slow(self) -> bool:
-        """Whether the event loop may have to wait for the medium: it had to lately, or nobody can tell."""
+        """Whether a call could block the event loop: the medium is remote, or has been slow lately."""
         return self._medium == "remote" or monotonic() < self._avoid_until
 
     def call(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Make a call here and now, looking at the clock."""
+        """Make a call on the event loop, and time it."""
         waits = _waits()
         started = monotonic()
         try:
@@ -119,13 +119,13 @@ class Quick:
                 self._held_up(ended, _WEIGHT)
 
     def _held_up(self, now: float, weight: int) -> None:
-        """Take notice of a call that kept the event loop waiting until ``now``."""
+        """Count a slow call, which ended at ``now``."""
         self._slowness += weight
         if self._slowness >= _TOO_MUCH and self._medium == "local":
             self._avoid_until, self._slowness = now + _AVOID_FOR_S, 0
 
     async def run(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Make a call that takes microseconds on a healthy medium; raise what it raises."""
+        """Make a call that takes microseconds on a fast medium; raise what it raises."""
         if self._medium == "memory":
             return call(*arguments)
         if self.is_slow:
@@ -133,11 +133,11 @@ class Quick:
         return self.call(call, *arguments)
 
     async def run_in_thread(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Make a call that may take long, wherever quick ones are made; raise what it raises."""
+        """Make a call that may take long on any medium, in a thread; raise what it raises."""
         return await in_thread(self._executor, call, *arguments)
 
     async def run_sync(self, call: Callable[..., _T], *arguments: object) -> _T:
-        """Make a call that returns when data is on the medium; raise what it raises."""
+        """Make a call that waits until data is durable; raise what it raises."""
         if self._medium == "memory":
             return call(*arguments)
         return await self.run_in_thread(call, *arguments)

@@ -1,4 +1,4 @@
-"""``multipart/form-data`` as it arrives: its ``file`` part goes straight to its place, the rest is small."""
+"""``multipart/form-data`` as a stream: the ``file`` part is a body, the other fields are kept in memory."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from tusd_py.transfer.asgi import PortableBody
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
-#: Bytes that everything but the file may have: fields, the headers of parts, what is before and after them.
+#: Most bytes of everything but the file: fields, the headers of parts, and what is before and after parts.
 FIELDS_BYTES: Final = 64 << 10
 _FIELDS: Final = 100  # parts
-#: Bytes that are parsed at a time. Where that takes milliseconds the other requests go on in between.
+#: Bytes that are parsed at a time. If that takes milliseconds, other requests get a turn in between.
 _SLICE: Final = 32 << 10
 _SLOW_S: Final = 0.001
 
 
 class _Form:
-    """What a parser has found so far."""
+    """The parser's state: what it has found so far."""
 
     def __init__(self, boundary: bytes, *, file_field: str | None) -> None:
         self.fields: dict[str, str] = {}
@@ -56,7 +56,7 @@ class _Form:
         self._parser = MultipartParser(boundary, callbacks)
 
     def feed(self, data: bytes) -> list[memoryview]:
-        """Take the next bytes of the body; return those of the file among them.
+        """Parse the next bytes of the body; return those that belong to the file.
 
         Raises InvalidBody, BodyTooLarge.
         """
@@ -131,11 +131,11 @@ def boundary_of(content_type: str) -> bytes | None:
 
 
 class MultipartBody(PortableBody):
-    """The ``file`` part of a multipart form as a Body; the other fields are there once it was taken.
+    """The ``file`` part of a multipart form as a Body; the other fields are complete once it has ended.
 
-    Constant memory, no temporary file. The length of a part is never announced.
+    Uses constant memory and no temporary file. The length of the file is not known in advance.
 
-    Unlike other bodies it raises for the client's faults of form: InvalidBody, InvalidField, BodyTooLarge.
+    Unlike other bodies it raises when the form is malformed: InvalidBody, InvalidField, BodyTooLarge.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class MultipartBody(PortableBody):
         super().__init__(scope, receive, None)
         self._form = _Form(boundary, file_field=file_field)
         self._file_field = file_field
-        self._early: list[memoryview] = []  # bytes of the file that came along with its beginning
+        self._early: list[memoryview] = []  # bytes of the file that arrived with its headers
         self._ended: Ended | None = None
 
     @property
@@ -177,7 +177,7 @@ class MultipartBody(PortableBody):
         return pieces, None
 
     async def begin(self) -> bool:
-        """Read on until the file begins; whether there is one. Raises InvalidBody, BodyTooLarge."""
+        """Read until the file begins; return whether there is one. Raises InvalidBody, BodyTooLarge."""
         self.open(StopSignal())
         while self._ended is None and not self._form.has_file and not self._form.is_over:
             self._ended, data = await self.next_event()
@@ -187,7 +187,7 @@ class MultipartBody(PortableBody):
         return self._form.has_file
 
     async def read_fields(self) -> dict[str, str]:
-        """Read a form without a file to its end. Raises InvalidBody, BodyTooLarge."""
+        """Read a form without a file to its end; return its fields. Raises InvalidBody, BodyTooLarge."""
         self.open(StopSignal())
         while self._ended is None:
             self._ended, data = await self.next_event()

@@ -1,9 +1,8 @@
-"""The one way of bytes from a request to where they are kept.
+"""Moves the bytes of a request into a data store.
 
-A body (the source) gives pieces as they arrive, a sink takes them at an offset. While one write is under
-way the next pieces are collected, so that many small ones become few writes, and what has arrived is
-written a moment later. Where the source can move its bytes into a file by itself, and the sink is one,
-they are only counted here.
+A body (the source) returns pieces as they arrive, and a sink writes them at an offset. While one write is
+running the next pieces are collected, so that many small pieces become few writes. If the source can move its
+bytes into a file by itself, and the sink is a file, the pump only counts them.
 """
 
 from __future__ import annotations
@@ -17,27 +16,27 @@ from typing import Final, Protocol
 from tusd_py import observe
 from tusd_py.model.body import Body, Calls, DirectSource, Ended, Hash, Piece, Received, StopSignal
 
-#: What waits to be written while a write is under way; beyond it the client is made to wait.
+#: Bytes collected while a write is running; with more, the pump stops reading from the client.
 _BACKLOG: Final = 4 << 20
 
 
 class Sink(Protocol):
-    """Takes bytes."""
+    """Where bytes are written."""
 
     @property
     def fd(self) -> int | None:
-        """The descriptor of the file that the bytes go to, when it is one."""
+        """The descriptor of the file that the bytes go to; None when there is none."""
 
     @property
     def is_quick(self) -> bool:
-        """Whether a small write never takes long."""
+        """Whether a small write may run on the event loop."""
 
     def write(self, data: memoryview, offset: int) -> None:
-        """Keep all of ``data`` at ``offset``; may block. Raises OSError: the medium failed."""
+        """Write all of ``data`` at ``offset``; may block. Raises OSError: the medium failed."""
 
 
 class FileSink:
-    """An open file. Every byte goes to an explicit place; the file's own position is not used."""
+    """An open file. Bytes are written at explicit offsets; the file's own position is not used."""
 
     def __init__(self, fd: int, *, is_quick: bool = True) -> None:
         self.fd = fd
@@ -49,7 +48,7 @@ class FileSink:
 
 
 def write_at(fd: int, data: memoryview, offset: int) -> None:
-    """Write all of ``data`` at ``offset`` of the file ``fd``, however short the single writes are.
+    """Write all of ``data`` at ``offset`` of the file ``fd``, in several writes if necessary.
 
     Raises:
         OSError: The medium failed; what fitted before it is in the file.
@@ -60,7 +59,7 @@ def write_at(fd: int, data: memoryview, offset: int) -> None:
 
 
 class NullSink:
-    """Keeps nothing: for bytes that are only hashed."""
+    """Discards bytes that only have to be hashed."""
 
     fd = None
     is_quick = True
@@ -74,9 +73,9 @@ async def pump(
 ) -> Received:
     """Move the body into ``sink`` from byte ``offset`` on, at most ``limit`` bytes.
 
-    On return the bytes are in the sink (not necessarily on the medium) and each of ``hashes`` has taken
-    exactly them, in order. Meanwhile ``stop.position`` says how far the body is. Blocking calls run off the
-    event loop; memory does not grow with the body.
+    On return the bytes are in the sink (not necessarily durable) and each of ``hashes`` has hashed exactly
+    them, in order. Meanwhile ``stop.position`` says how far the body is. Blocking calls run off the event
+    loop; memory does not grow with the body.
 
     Raises:
         OSError: The medium failed (``ENOSPC``, ``EIO`` ...). The bytes before it are in the sink.
@@ -120,9 +119,9 @@ async def _through_memory(body: Body, writer: _Writer, end: int, stop: StopSigna
 
 
 class _Writer:
-    """Writes pieces in order while the next ones are collected.
+    """Writes pieces in order, and collects the next ones meanwhile.
 
-    What was collected is written as soon as the write before it is done, whether or not more arrives.
+    Collected pieces are written as soon as the previous write has ended, even if no more arrive.
     """
 
     def __init__(self, sink: Sink, offset: int, hashes: Sequence[Hash], calls: Calls) -> None:
@@ -136,7 +135,7 @@ class _Writer:
         self._error: BaseException | None = None
 
     async def take(self, pieces: Sequence[Piece]) -> None:
-        """Take bytes; wait only when too many wait already. Raises OSError: an earlier write failed."""
+        """Accept pieces; wait only while too many are collected. Raises OSError: an earlier write failed."""
         if self._error is not None:
             raise self._error
         self._pieces += pieces
@@ -150,7 +149,7 @@ class _Writer:
             await asyncio.wait({self._write})
 
     async def finish(self) -> None:
-        """Write all that is left; return when no thread touches the sink any more."""
+        """Write what is left; return when no thread uses the sink any more."""
         cancelled: asyncio.CancelledError | None = None
         while self._write is not None:
             try:
