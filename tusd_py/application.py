@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
@@ -87,9 +88,12 @@ class UploadApp(Starlette):
     Middleware and handlers of exceptions can be added as to any Starlette application.
     """
 
-    def __init__(self, config: Config, open_store: OpenStore = open_files) -> None:
+    def __init__(
+        self, config: Config, open_store: OpenStore = open_files, clock: Callable[[], float] = time.time
+    ) -> None:
         self.config = config
         self._open_store = open_store
+        self._clock = clock
         self._cors = Cors(config)
         self._opening = asyncio.Lock()
         self._backends: Backends | None = None
@@ -151,7 +155,7 @@ class UploadApp(Starlette):
     async def _open(self) -> Backends:
         async with self._opening:
             if self._backends is None:
-                self._backends = await open_backends(self.config, self._open_store)
+                self._backends = await open_backends(self.config, self._open_store, self._clock)
                 self._sweeps = asyncio.create_task(self._sweep_now_and_then(self._backends))
         return self._backends
 

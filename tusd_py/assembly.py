@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
@@ -87,8 +88,12 @@ def _medium(config: Config) -> Medium:
     return medium_of(config.upload_dir) if config.medium == "auto" else config.medium
 
 
-async def open_backends(config: Config, open_store: OpenStore = open_files) -> Backends:
+async def open_backends(
+    config: Config, open_store: OpenStore = open_files, clock: Callable[[], float] = time.time
+) -> Backends:
     """Open the state in the upload directory, made if need be, and the store that keeps the bytes.
+
+    ``clock`` tells the seconds since 1970 by which uploads expire.
 
     Raises:
         OSError, CatalogUnusable, StoreFailed, ValueError: The directory or the catalog in it cannot be used.
@@ -115,6 +120,7 @@ async def open_backends(config: Config, open_store: OpenStore = open_files) -> B
             outbox=SqliteOutbox(catalog),
             ranges=ranges,
             artifacts=SqliteArtifacts(catalog, ArtifactExports(state / "exports")),
+            clock=clock,
         )
         service = Service(config, ports, liveness)
         backends = Backends(config, service)

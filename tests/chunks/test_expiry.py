@@ -14,8 +14,9 @@ from starlette.authentication import SimpleUser
 
 from tests.chunks.lab import Service, content_range, problem
 from tests.chunks.test_put import read_reply, slow_put
+from tests.support.lab import running
 from tests.support.tus import payload, sha256
-from tusd_py import Config, UploadRefused, create_app
+from tusd_py import UploadRefused
 from tusd_py.ports.hooks import HookReply
 
 DATA = payload(1000)
@@ -48,10 +49,10 @@ def test_e26_expiry(serve: Callable[..., Service]) -> None:
 
 
 def test_expired_uploads_are_listed_and_swept_by_command(serve: Callable[..., Service]) -> None:
-    server = serve("-expire-after", "300ms", "-sweep-interval", "0", "-list-anonymous")
+    server = serve("-expire-after", "1h", "-sweep-interval", "0", "-list-anonymous")
     api = server.api()
     upload = api.create(1000)
-    time.sleep(0.4)
+    server.sql("UPDATE uploads SET expires_at = expires_at - 3600")
     problem(api.put(upload, 0, DATA), "upload-expired", 410)
     (found,) = api.http.get("/uploads/", params={"expired": "true"}).json()["results"]
     assert found["id"] == upload["id"]
@@ -78,12 +79,8 @@ async def embedded(directory: Path, **settings: Any) -> AsyncIterator[httpx.Asyn
         if name is not None:
             request.scope["user"] = SimpleUser(name)
 
-    app = create_app(Config(upload_dir=directory, on_incoming_request=authenticate, **settings))
-    async with (
-        app.lifespan(),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://a.test") as client,
-    ):
-        yield client
+    async with running(directory, on_incoming_request=authenticate, **settings) as lab:
+        yield lab.http
 
 
 @pytest.mark.anyio

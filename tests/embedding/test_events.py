@@ -140,10 +140,10 @@ async def test_a_final_that_waits_for_its_partials(serve: Serve) -> None:
 async def test_expiry(serve: Serve) -> None:
     """No request did it. That its tombstone goes as well is nobody's business."""
     tus = await serve(record_events=EVERYTHING, sweep_interval_s=0.05)
-    url = await tus.create(5)
-    tus.age(url, 10**9)
+    await tus.create(5)
+    tus.clock.advance(10**9)
     await until(lambda: tus.sql("SELECT state FROM uploads") == [("expired",)])
-    tus.age(url, 10**9)
+    tus.clock.advance(10**9)
     await until(lambda: tus.sql("SELECT state FROM uploads") == [])
     assert await told(tus) == ["created", "expired"]
     assert (await pending(tus))[1].request is None

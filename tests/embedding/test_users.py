@@ -18,8 +18,8 @@ from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.requests import HTTPConnection
 from starlette.routing import Mount
 
-from tests.support.lab import Tus
-from tusd_py import Config, create_app
+from tests.support.lab import Clock, Tus
+from tusd_py import Config, UploadApp
 
 pytestmark = pytest.mark.anyio
 
@@ -63,12 +63,13 @@ def as_user(name: str | None) -> dict[str, str]:
 
 @asynccontextmanager
 async def running(directory: Path, kind: type[Account] | type[SimpleUser] = Account) -> AsyncIterator[Tus]:
-    uploads = create_app(Config(upload_dir=directory))
+    clock = Clock()
+    uploads = UploadApp(Config(upload_dir=directory), clock=clock)
     host = Starlette(
         routes=[Mount("/up", uploads)],
         middleware=[Middleware(AuthenticationMiddleware, backend=Names(kind))],
     )
-    async with uploads.lifespan(), Tus(host, directory, "/up/files/") as tus:
+    async with uploads.lifespan(), Tus(host, directory, "/up/files/", clock=clock) as tus:
         yield tus
 
 
@@ -120,6 +121,6 @@ async def test_the_owner_survives_a_lost_catalog(tmp_path: Path) -> None:
 async def test_an_expired_upload_of_another_user_is_not_there_either(tmp_path: Path) -> None:
     async with running(tmp_path) as tus:
         url = await tus.create(5, b"he", **as_user("alice"))
-        tus.age(url, 10**7)
+        tus.clock.advance(10**7)
         assert (await tus.head(url, **as_user("bob"))).status_code == 404
         assert (await tus.head(url, **as_user("alice"))).status_code == 410

@@ -1,7 +1,6 @@
 """The laboratory: an application in this process, a client of it, and what it keeps."""
 
 import asyncio
-import sqlite3
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -14,6 +13,7 @@ import httpx
 import pytest
 from starlette.types import ASGIApp, Message, Scope
 
+from tests.support.server import sql
 from tests.support.stores import FILES, STORES, Store
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
 from tusd_py import Config, UploadApp
@@ -24,13 +24,36 @@ HOST: Final = "http://testserver"
 Content = bytes | AsyncIterable[bytes] | None
 
 
+class Clock:
+    """The time of an application, which a test moves on; it goes on by itself as well."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time have passed."""
+        self._ahead_s += seconds
+
+
 class Tus:
     """One method for each request; every one returns the answer, whatever it is."""
 
-    def __init__(self, app: ASGIApp, directory: Path, path: str = "/files/", *, store: Store = FILES) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        directory: Path,
+        path: str = "/files/",
+        *,
+        store: Store = FILES,
+        clock: Clock | None = None,
+    ) -> None:
         self.app = app
         self.directory = directory
         self.store = store
+        self.clock = clock or Clock()
         self.url = f"{HOST}{path}"
         transport = httpx.ASGITransport(app=app)
         self.http = httpx.AsyncClient(transport=transport, base_url=HOST, headers=TUS, timeout=30)
@@ -110,21 +133,12 @@ class Tus:
 
     def sql(self, statement: str, *parameters: object) -> list[Any]:
         """Ask, or change, the catalog behind the application's back."""
-        connection = sqlite3.connect(self.directory / ".tusd-py" / "catalog.sqlite3", timeout=10)
-        try:
-            with connection:
-                return list(connection.execute(statement, parameters))
-        finally:
-            connection.close()
+        return sql(self.directory, statement, *parameters)
 
     def rows(self) -> dict[str, int]:
         """How many rows each table has."""
         tables = ("uploads", "upload_chunks", "leftovers")
         return {table: self.sql(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608
-
-    def age(self, url: str, seconds: float) -> None:
-        """Let an upload expire ``seconds`` earlier than it would."""
-        self.sql("UPDATE uploads SET expires_at = expires_at - ? WHERE id = ?", seconds, id_of(url))
 
     def lose_catalog(self) -> None:
         """Remove the catalog; the application must not be running."""
@@ -135,8 +149,9 @@ class Tus:
 @asynccontextmanager
 async def running(directory: Path, *, store: Store = FILES, **settings: Any) -> AsyncIterator[Tus]:
     """One life of an application with these settings on a directory; gives its client."""
-    app = UploadApp(Config(upload_dir=directory, **settings), store.open)
-    async with app.lifespan(), Tus(app, directory, store=store) as tus:
+    clock = Clock()
+    app = UploadApp(Config(upload_dir=directory, **settings), store.open, clock)
+    async with app.lifespan(), Tus(app, directory, store=store, clock=clock) as tus:
         yield tus
 
 

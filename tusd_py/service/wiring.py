@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, TypedDict
@@ -47,7 +46,7 @@ class Ports:
     outbox: Outbox
     ranges: RangeCatalog
     artifacts: ArtifactCatalog
-    clock: Callable[[], float] = time.time  # seconds since 1970
+    clock: Callable[[], float]  # seconds since 1970
 
 
 class _Backends(TypedDict):
