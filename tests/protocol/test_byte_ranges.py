@@ -16,7 +16,7 @@ from tusd_py.fronts.downloads.byte_ranges import (
     parse_range,
     range_applies,
 )
-from tusd_py.fronts.downloads.http_dates import format_http_date
+from tusd_py.fronts.http.http_dates import format_http_date
 from tusd_py.model.ranges import ByteRange
 
 

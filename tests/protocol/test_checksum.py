@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.model.hostile import assert_fit_to_send, header_text
 from tusd_py.errors.requests import InvalidChecksum
-from tusd_py.fronts.tus.checksum import ALGORITHM_LIST, parse_checksum
+from tusd_py.fronts.http.checksum import ALGORITHM_LIST, parse_checksum
 from tusd_py.model.digests import ALGORITHMS
 
 BODY = b"hello world"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tusd_py.fronts.downloads.http_dates import format_http_date, parse_http_date
+from tusd_py.fronts.http.http_dates import format_http_date, parse_http_date
 
 NOW = 1_800_000_000.0  # 15 January 2027, 08:00:00
 FIRST, LAST = -62_135_596_800, 253_402_300_799

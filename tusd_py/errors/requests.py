@@ -53,10 +53,14 @@ class InvalidChecksum(MalformedHeader):
 
 
 class UnsupportedVersion(UploadError):
-    """``Tus-Resumable`` is absent or names a version that is not spoken here."""
+    """``Tus-Resumable`` is absent or names a version other than ``supported``."""
 
     code = "ERR_UNSUPPORTED_VERSION"
     status = 412
+
+    def __init__(self, found: str, supported: str) -> None:
+        super().__init__(f"Tus-Resumable must be {supported}, got {found}")
+        self.supported = supported
 
 
 class UnsupportedMediaType(UploadError):

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from typing import Final
 
 from tusd_py.errors.downloads import RangeNotSatisfiable
-from tusd_py.fronts.downloads.http_dates import parse_http_date
+from tusd_py.fronts.http.http_dates import parse_http_date
 from tusd_py.model.ranges import ByteRange
 
 #: Clients ask for fewer. A header with more ranges is ignored, because it may be an attack.

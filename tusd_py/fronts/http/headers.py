@@ -5,12 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from typing import Final
+from typing import Final, Protocol
 
 from tusd_py.errors.requests import MalformedHeader
 from tusd_py.model.upload import MAX_LENGTH
 
 _DIGITS: Final = re.compile(r"[0-9]+", re.ASCII)
+
+
+class HeaderFields(Protocol):
+    """The header section of a request: all lines of one name."""
+
+    def getlist(self, key: str) -> list[str]:
+        """Return the value of every line with the name ``key``, without regard to case."""
 
 
 def quote(text: str) -> str:

@@ -18,7 +18,7 @@ from tusd_py.errors import InternalFailure, UploadError
 from tusd_py.errors.downloads import RangeNotSatisfiable
 from tusd_py.errors.requests import MethodNotAllowed, UnsupportedVersion
 from tusd_py.errors.uploads import OffsetConflict, UploadLocked, UploadRefused
-from tusd_py.fronts.tus.grammar import VERSION, HeaderFields
+from tusd_py.fronts.http.headers import HeaderFields
 from tusd_py.model.requests import RequestInfo
 from tusd_py.service.caller import Caller
 
@@ -163,7 +163,7 @@ def refusal_headers(error: UploadError) -> dict[str, str]:
         case UploadLocked():
             return {"Retry-After": str(error.retry_after_s)}
         case UnsupportedVersion():
-            return {"Tus-Version": VERSION}
+            return {"Tus-Version": error.supported}
         case RangeNotSatisfiable():
             return {"Content-Range": f"bytes */{error.size}"}
         case MethodNotAllowed():

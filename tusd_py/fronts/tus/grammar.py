@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from tusd_py.errors.requests import (
     InvalidDeferLength,
@@ -15,9 +15,9 @@ from tusd_py.errors.requests import (
     UnsupportedMediaType,
     UnsupportedVersion,
 )
-from tusd_py.fronts.downloads.http_dates import format_http_date
-from tusd_py.fronts.http.headers import parse_byte_count, quote
-from tusd_py.fronts.tus.checksum import parse_checksum
+from tusd_py.fronts.http.checksum import parse_checksum
+from tusd_py.fronts.http.headers import HeaderFields, parse_byte_count, quote
+from tusd_py.fronts.http.http_dates import format_http_date
 from tusd_py.fronts.tus.concat import Concat, parse_concat
 from tusd_py.fronts.tus.metadata import format_metadata, parse_metadata
 from tusd_py.model.digests import Checksum
@@ -39,13 +39,6 @@ class Extension(StrEnum):
     CHECKSUM = "checksum"
     CHECKSUM_TRAILER = "checksum-trailer"
     EXPIRATION = "expiration"
-
-
-class HeaderFields(Protocol):
-    """The header section of a request: all lines of one name."""
-
-    def getlist(self, key: str) -> list[str]:
-        """Return the value of every line with the name ``key``, without regard to case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +96,7 @@ def check_version(headers: HeaderFields, *, required: bool) -> None:
     if lines == [VERSION] or (not lines and not required):
         return
     found = quote(", ".join(lines)) if lines else "none"
-    raise UnsupportedVersion(f"Tus-Resumable must be {VERSION}, got {found}")
+    raise UnsupportedVersion(found, supported=VERSION)
 
 
 def has_upload_type(headers: HeaderFields) -> bool:
