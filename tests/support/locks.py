@@ -15,9 +15,11 @@ class LosesLocks(FileLocker):
 
     Attributes:
         held: The last one of each name, of any instance.
+        doomed: Names of locks that are lost as soon as somebody has them.
     """
 
     held: ClassVar[dict[LockName, Held]] = {}
+    doomed: ClassVar[set[LockName]] = set()
     _epochs = itertools.count(1)
 
     @asynccontextmanager
@@ -34,4 +36,6 @@ class LosesLocks(FileLocker):
 
     def _losable(self, name: LockName, stop: StopSignal) -> Held:
         self.held[name] = Held(next(self._epochs), stop)
+        if name in self.doomed:
+            self.held[name].lose()
         return self.held[name]

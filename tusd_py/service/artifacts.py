@@ -169,6 +169,7 @@ class Artifacts:
         async with self.locker.hold(
             _lock_name(sha256), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
         ) as content:
+            held.check()  # we may have waited long for the other one
             await self._recover_content(sha256, content)
             artifact = await self.artifacts.insert_pending(wanted, content)
             is_new, is_there = artifact.id == wanted.id, await self._is_there(artifact)
