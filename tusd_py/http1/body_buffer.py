@@ -1,6 +1,6 @@
-"""The body of one request as the transport delivers it, waiting to be taken.
+"""Bytes of a body between the transport and the reader of the body.
 
-Whatever arrived before the end can be taken, whatever the end was: a lost connection drops nothing.
+All bytes that arrived before the end can be read, whatever the end was: a lost connection drops nothing.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .framing import Announced, Chunked
 from .wire import Wire
 
 BACKLOG = 256 * 1024  # bytes kept for an application that does not read
-_SMALL = 4096  # pieces below this are joined: a million tiny ones would cost far more than their bytes
+_SMALL = 4096  # smaller pieces are joined: a million tiny ones would need far more memory than their bytes
 _MOST_PIECES = 512  # below IOV_MAX on every system
 
 
 class BodyBuffer:
-    """Bytes between the transport and whoever reads the body."""
+    """Bytes between the transport and the reader of the body."""
 
     __slots__ = (
         "_pieces",
@@ -46,7 +46,7 @@ class BodyBuffer:
         self._stop: StopSignal | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes from the connection; return those that belong to the next request."""
+        """Accept bytes from the connection; return those that belong to the next request."""
         if self.framing.broken:
             return b""
         self.last_byte = monotonic()
@@ -80,21 +80,21 @@ class BodyBuffer:
         self._wake()
 
     def skip(self, count: int) -> None:
-        """Account for ``count`` bytes of an announced body that were received past the transport."""
+        """Count ``count`` bytes of an announced body that were received past the transport."""
         if isinstance(self.framing, Announced):
             self.framing.left -= count
             if self.framing.done:
                 self.finish(Ended.COMPLETE)
 
     def abandon(self) -> None:
-        """Drop what nobody is going to take, now and later; only the framing is followed to its end."""
+        """Drop all bytes, those to come as well; only the framing is followed to its end."""
         self.finish(Ended.STOPPED)
         if self.buffered:
             self._pieces.clear()
             self.buffered = 0
 
     def take(self, limit: int | None = None) -> list[bytes | bytearray]:
-        """Return what has arrived, at most ``limit`` bytes; room for more is made at once."""
+        """Return what has arrived, at most ``limit`` bytes, and receive more."""
         taken: list[bytes | bytearray] = []
         room = self.buffered if limit is None else min(limit, self.buffered)
         while room and len(taken) < _MOST_PIECES:
@@ -126,7 +126,7 @@ class BodyBuffer:
             self._waiter.set_result(None)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
-        """End a body that somebody has waited for in vain."""
+        """End a body of which nothing arrives for too long while a reader waits."""
         since = self._waiting_since
         if since is not None and now - max(since, self.last_byte) > network_timeout_s:
             self.finish(Ended.STALLED)
@@ -136,7 +136,7 @@ class BodyBuffer:
         if self._stop is None and self.ended is None:
             self._stop = stop
             self._wire.resume_reading()
-            # One turn of the loop for what the kernel already has.
+            # One iteration of the loop, for bytes that the kernel already has.
             self._wire.loop.call_later(0.001, self._stop_at_gap, stop)
 
     def go_on(self) -> None:

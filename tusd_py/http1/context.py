@@ -15,12 +15,12 @@ class Context:
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.pool = Pool(max(16, 4 * (os.cpu_count() or 1)))
-        self.stopping = False  # no connection is kept any more
+        self.stopping = False  # no connection is kept alive any more
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lines = b""
 
     def default_lines(self, headers: list[tuple[bytes, bytes]]) -> bytes:
-        """Return uvicorn's default headers (such as Date) as bytes; it makes a new list every second."""
+        """Return uvicorn's default headers (such as Date) as bytes; uvicorn renews them every second."""
         if headers is not self._headers:
             self._headers, self._lines = headers, header_lines(headers)
         return self._lines

@@ -1,16 +1,16 @@
 """One request and its response, as the application sees them.
 
-Plain ASGI 3 (HTTP, spec version 2.4) always works. In addition ``scope["extensions"]`` offers
+The interface is ASGI 3 (HTTP, spec version 2.4). In addition ``scope["extensions"]`` offers
 
 ``"http.response.zerocopysend"``
     as ASGI describes it, on every connection.
 
 ``"tusd_py"``
-    this ``Exchange``: it is the request's ``Body`` (see ``tusd_py.model.body``); the rest of it is for the
-    connection. Take the body as such or through ``receive``, not through both.
+    this ``Exchange``, which is the request's ``Body`` (see ``tusd_py.model.body``). Read the body through it
+    or through ``receive``, not through both.
 
 ``http.disconnect`` carries ``"tusd_py.ended"``: the value of the ``Ended`` member that says why the body
-(or, after it, the connection) ended. Every byte that arrived before is handed out first.
+(or, after it, the connection) ended. All bytes that arrived before come first.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _logger = logging.getLogger("tusd_py.server")
 
 
 class Exchange:
-    """What the application can do beyond ASGI, and the two ASGI callables themselves."""
+    """The request's body, and the ASGI callables ``receive`` and ``send``."""
 
     def __init__(
         self, wire: Wire, pool: Pool, head: Head, default_headers: bytes, on_end: Callable[[], None]
@@ -55,12 +55,12 @@ class Exchange:
         self.started_at = monotonic()
         self.stopping = False
         self._wire = wire
-        self._on_end = on_end  # called once: the response is queued and nobody touches the body any more
+        self._on_end = on_end  # called once: the response is queued and nothing uses the body any more
         self._awaits_continue = head.expects_continue and not self.inbox.framing.done
         self._body_taken = False  # the last http.request has been handed out
         self._stop: StopSignal | None = None  # while the body is being taken
         self._direct: DirectBody | None = None
-        self._over: asyncio.Future[None] | None = None  # somebody waits in receive() for the end
+        self._over: asyncio.Future[None] | None = None  # set while receive() waits for the end
 
     # For the application
 
@@ -105,7 +105,7 @@ class Exchange:
             return None
         try:
             sock = self._wire.dup()
-        except OSError:  # lost, or out of descriptors: the event loop's own path needs none
+        except OSError:  # connection lost, or out of descriptors: the event loop's way needs none
             return None
         inbox.go_on()
         head = inbox.take(room)
@@ -162,24 +162,24 @@ class Exchange:
     # For the connection
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Run the application; whatever it does, the exchange is over afterwards."""
+        """Run the application; afterwards the exchange has ended, whatever the application did."""
         try:
             await app(scope, self.receive, self.send)
             if not self.response.complete and not self._wire.lost:
                 _logger.error("the application returned without completing its response")
-                await self._apologise()
+                await self._answer_failure()
         except Exception as error:
             if not _is_departure(error):
                 _logger.exception("exception in the application")
-            await self._apologise()
+            await self._answer_failure()
         except asyncio.CancelledError:
             self._wire.transport.abort()
             raise
         finally:
             self.finish()
 
-    async def _apologise(self) -> None:
-        """Answer 500 if nothing was said yet; otherwise break off, so that nobody takes it for complete."""
+    async def _answer_failure(self) -> None:
+        """Answer 500 if nothing was sent yet; else close, so that the client sees an incomplete answer."""
         if self._wire.lost or self.response.complete:
             return
         try:
@@ -197,25 +197,25 @@ class Exchange:
             self._on_end()
 
     def on_eof(self) -> None:
-        """Take the client's FIN: an unfinished body ends here."""
+        """Handle the client's FIN: an unfinished body ends here."""
         self.inbox.finish(Ended.DISCONNECTED)
 
     def on_lost(self) -> None:
-        """Take the end of the connection; what had arrived can still be taken."""
+        """Handle the end of the connection; bytes that had arrived can still be read."""
         self.inbox.finish(Ended.DISCONNECTED)
         if self._direct is not None:
             self._direct.on_lost()
         self.finish()
 
     def finish(self) -> None:
-        """Let go of everybody who still waits for this exchange."""
+        """End every wait on this exchange."""
         if self._over is not None and not self._over.done():
             self._over.set_result(None)
         if self._stop is not None:
             self._stop.request(Ended.STOPPED)
 
     def shut_down(self) -> None:
-        """End a body that is still being received; the application answers what it likes."""
+        """End a body that is still being received; the application may still answer."""
         self.stopping = True
         if self._stop is not None:
             self._stop.request(Ended.SHUTDOWN)
@@ -225,15 +225,15 @@ class Exchange:
             self.inbox.stop(stop)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
-        """End the wait for a body that does not come."""
+        """End a body of which nothing arrives for too long."""
         (self._direct or self.inbox).on_tick(now, network_timeout_s)
 
     def _may_keep(self) -> bool:
-        """Decide, as the response starts, whether the connection can be used again after it."""
+        """Return whether the connection can be used again after the response that starts now."""
         if self.stopping or not self.head.keep_alive or self.inbox.ended in _BROKEN:
             return False
         if self._awaits_continue:
-            # It may or may not send its body now: nobody can tell where its next request would start.
+            # The client may or may not send its body now, so the start of its next request is unknown.
             return False
         left = self.inbox.framing.left
         return self.inbox.framing.done or (left is not None and left <= DRAINABLE)
@@ -248,7 +248,7 @@ class Exchange:
 
 
 def _is_departure(error: BaseException | None) -> bool:
-    """Tell whether ``error`` comes from a client that left."""
+    """Return whether ``error`` means that the client has left."""
     while error is not None:
         if isinstance(error, ClientGone):
             return True

@@ -1,8 +1,8 @@
-"""A body of known length from the socket into a file, past the event loop's buffers.
+"""Moves a body of known length from the socket into a file, past the event loop's buffers.
 
-While the transport is paused a worker thread moves the bytes (see ``movers``). It goes back to the event loop
-when the socket has run dry, and the loop watches the socket until there is more: thousands of stalled uploads
-hold a descriptor each, but no thread and no buffer.
+The transport is paused, and a thread moves the bytes (see ``movers``). When the socket is empty the thread
+returns, and the event loop watches the socket until there is more: thousands of stalled uploads hold a
+descriptor each, but no thread and no buffer.
 """
 
 from __future__ import annotations
@@ -24,37 +24,37 @@ from .body_buffer import BodyBuffer
 from .movers import Mover, mover_for
 from .pool import Pool
 
-_LINGER_MS = 3  # a dry socket is watched this long by the thread itself: cheaper than a trip to the loop
+_LINGER_MS = 3  # the thread itself waits this long at an empty socket: cheaper than a return to the loop
 
 
 class _Pause(Enum):
-    """Why a thread gave the body back."""
+    """Why a thread returned the body to the event loop."""
 
-    FULL = auto()  # everything wanted is in the file
-    DRY = auto()  # the socket has nothing more at the moment
-    SLICE = auto()  # its time was up
+    FULL = auto()  # all wanted bytes are in the file
+    DRY = auto()  # the socket is empty at the moment
+    SLICE = auto()  # its time slice has ended
     GONE = auto()  # FIN or RST
 
 
 @dataclass(slots=True)
 class _Turn:
-    """What one visit to a thread moves."""
+    """What a thread moves in one time slice."""
 
     fd: int
     offset: int  # bytes; where the next one goes
     wanted: int  # bytes still to move
     hashes: Sequence[Hash]
-    slice_s: float  # then others get a turn
-    linger: bool  # whether to wait a little at a dry socket
-    hashers: Executor | None  # threads that have nothing else to do
+    slice_s: float  # seconds; then others get a turn
+    linger: bool  # whether to wait a little at an empty socket
+    hashers: Executor | None  # idle threads for hashing
     received: int = 0  # bytes from the socket
 
 
 class DirectBody:
-    """A body on its way from the socket into a file; see ``model.body.DirectSource``.
+    """A body that moves from the socket into a file; see ``model.body.DirectSource``.
 
-    The pump calls ``move`` for one turn after another. Within a turn the body is the thread's, between two
-    of them the event loop's.
+    The pump calls ``move`` for one turn after another. During a turn the body belongs to the thread, between
+    turns to the event loop.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class DirectBody:
         stop.on_request(self._wake)
 
     async def move(self, fd: int, offset: int, room: int, hashes: Sequence[Hash]) -> tuple[int, Ended | None]:
-        """See DirectSource. Waits for the client if the turn before left the socket dry."""
+        """See DirectSource. Waits for the client if the last turn left the socket empty."""
         reason = self._reason_to_end()
         if reason is None and self._pause is _Pause.DRY:
             reason = await self._until_readable()
@@ -101,7 +101,7 @@ class DirectBody:
         return turn.offset - offset, ended
 
     def close(self) -> None:
-        """Leave the socket to the transport again."""
+        """Return the socket to the transport."""
         self._sock.close()
         if self._pause is not _Pause.FULL:
             self._inbox.finish(Ended.STOPPED)
@@ -109,10 +109,10 @@ class DirectBody:
     # In a thread
 
     def _work(self, turn: _Turn) -> _Pause:
-        """Move what there is; on return all of it is written and hashed.
+        """Move what the socket has; on return all of it is written and hashed.
 
         Raises:
-            OSError: The medium failed. The socket's own errors are an end like any other.
+            OSError: The medium failed. An error of the socket ends the body.
         """
         while self._head:
             piece = self._head.pop(0)
@@ -152,7 +152,7 @@ class DirectBody:
     # On the event loop
 
     def _reason_to_end(self) -> Ended | None:
-        """Return why the body ends after a turn, if it was asked to and its time has come."""
+        """Return why the body ends after a turn: a stop was requested and it is time; None: it goes on."""
         stop = self._stop
         if self._pause is None or (reason := stop.ends()) is None:
             return None
@@ -160,7 +160,7 @@ class DirectBody:
         return reason if monotonic() >= ends_at else None
 
     def on_lost(self) -> None:
-        """End the body behind what the kernel has; closing the transport's descriptor would not."""
+        """End the body after the bytes that the kernel has; closing the transport's descriptor would not."""
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RD)
 
@@ -176,7 +176,7 @@ class DirectBody:
             self._waiter.set_result(None)
 
     async def _until_readable(self) -> Ended | None:
-        """Wait for bytes, the end of the connection, a stop or its gap; STALLED: for nothing."""
+        """Wait for bytes, the end of the connection or a stop; return why the body ended, if it did."""
         descriptor = self._sock.fileno()
         self._waiter = self._loop.create_future()
         self._waiting_since = monotonic()

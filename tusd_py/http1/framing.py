@@ -1,7 +1,6 @@
-"""Where a request's body ends: by its length or by the chunked coding.
+"""Finds the end of a request's body: by its length or by the chunked coding.
 
-Both classes take the connection's bytes as they come and split them into payload and the rest, which
-belongs to the next request.
+Both classes split the bytes of the connection into payload and the rest, which belongs to the next request.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Chunked:
 
     def __init__(self) -> None:
         self.done = False
-        self.broken = False  # the coding was violated; nothing after that can be trusted
+        self.broken = False  # the coding was violated; the bytes after that have no meaning
         self.trailers: Headers = []
         self._held = b""  # an incomplete size line or trailer section
         self._chunk_left = -1  # bytes of the chunk and its CRLF still to come; -1: a size line is next
@@ -60,11 +59,11 @@ class Chunked:
 
     @property
     def left(self) -> None:
-        """Nobody knows."""
+        """Unknown for this coding."""
         return
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
-        """Split ``data`` into payload and rest; sets ``broken`` behind the payload before a fault."""
+        """Split ``data`` into payload and rest; at a fault, sets ``broken`` after the payload before it."""
         if self._held:
             data, self._held = self._held + data, b""
         pieces: list[bytes] = []
@@ -83,7 +82,7 @@ class Chunked:
         return payload, data[at:]
 
     def _hold(self, data: bytes, at: int, most: int) -> int:
-        """Keep an incomplete part for the next read; refuse one that grows without end."""
+        """Keep an incomplete part for the next read; refuse one longer than ``most`` bytes."""
         if len(data) - at >= most:
             raise _Broken
         self._held = data[at:]

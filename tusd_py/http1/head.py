@@ -1,7 +1,7 @@
-"""A request's line and headers: parsed by llhttp, and the framing of its body decided once, strictly.
+"""Parses a request's line and headers with llhttp, and decides the framing of its body, strictly.
 
-Only a complete head is ever parsed, and the body's bytes never go through the same parser. So there is
-one place that decides where a body ends, and no byte of a body can be taken for the next request.
+Only a complete head is parsed, and the body's bytes never go through the same parser. So one place decides
+where a body ends, and no byte of a body can be read as the next request.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Head:
     query: bytes
     version: str  # "1.0" or "1.1"
     headers: Headers  # lower-case names, in order
-    keep_alive: bool  # what the client wants
+    keep_alive: bool  # as the client wants
     length: int | None  # bytes of body; None: chunked
     expects_continue: bool
 
@@ -44,7 +44,7 @@ class _Framing(NamedTuple):
 
 
 class _Collector:
-    """Takes what llhttp reports about one head."""
+    """Collects what llhttp reports about one head."""
 
     __slots__ = ("complete", "headers", "urls")
 
@@ -67,7 +67,7 @@ def parse(section: bytes) -> Head:
     """Parse ``section``, which ends with the first empty line.
 
     Raises:
-        Refused: It is not HTTP/1.0 or 1.1, or leaves any doubt about where the body ends.
+        Refused: It is not HTTP/1.0 or 1.1, is malformed, or leaves any doubt about where the body ends.
 
     Spec: RFC 9112, sections 3 (request line), 6.1-6.3 (message body length).
     """
@@ -76,7 +76,7 @@ def parse(section: bytes) -> Head:
     try:
         parser.feed_data(section)
     except httptools.HttpParserUpgrade:
-        pass  # upgrades are never taken up; the request is answered as it is
+        pass  # upgrades are ignored; the request is answered as it is
     except httptools.HttpParserError as error:
         raise Refused(400, "malformed request") from error
     # Two request lines in one section: llhttp saw an end of the head where we did not.

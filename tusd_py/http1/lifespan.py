@@ -1,4 +1,4 @@
-"""ASGI's lifespan protocol, with failures as exceptions instead of log lines and ``sys.exit``."""
+"""ASGI's lifespan protocol; failures are exceptions, not log lines and ``sys.exit`` as in uvicorn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StartupFailed(Exception):
 
 
 class Lifespan:
-    """One application's life; has the attributes that ``uvicorn.Server`` looks at."""
+    """The lifespan of one application; has the attributes that ``uvicorn.Server`` uses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.state: dict[str, Any] = {}
@@ -28,17 +28,17 @@ class Lifespan:
         self._task: asyncio.Future[None] | None = None
 
     async def startup(self) -> None:
-        """Let the application start; one that does not know the lifespan protocol just goes on.
+        """Start the application; one that does not support the lifespan protocol needs no start.
 
         Raises:
-            StartupFailed: It said so, or raised.
+            StartupFailed: It reported a failure, or raised.
         """
         answer = await self._ask("lifespan.startup")
         error = self._error()
         if error is not None and self._listens:
             raise StartupFailed(str(error) or type(error).__name__) from error
         if answer is not None and answer["type"] == "lifespan.startup.failed":
-            # An application that reports its failure and raises it too does so a moment later.
+            # An application may report its failure and raise it, too, a moment later.
             await asyncio.sleep(0)
             error = self._error()
             raise StartupFailed(str(error or answer.get("message") or "no reason given")) from error

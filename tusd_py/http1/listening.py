@@ -25,14 +25,14 @@ _SPREADS = sys.platform == "linux"  # what SO_REUSEPORT means differs between sy
 
 
 class CannotListen(Exception):
-    """The address cannot be used, or the certificate; the message is one line for people."""
+    """The address or the certificate cannot be used; the message is one line for the operator."""
 
 
 def bind(settings: ServerSettings) -> list[socket.socket]:
     """Return listening sockets: one for a Unix path, else one for each address of the host.
 
     Raises:
-        CannotListen: The address is in use, not ours, or has no meaning.
+        CannotListen: The address is in use, is not of this machine, or is invalid.
     """
     if settings.unix_socket is not None:
         return [_bind_path(settings.unix_socket)]
@@ -59,8 +59,9 @@ def bind(settings: ServerSettings) -> list[socket.socket]:
 def for_workers(settings: ServerSettings, sockets: list[socket.socket]) -> list[list[socket.socket]]:
     """Return the listening sockets of each worker, the first of them ``sockets``.
 
-    Linux spreads connections evenly over sockets of its own for each worker; with one socket, the worker
-    that wakes first takes a whole burst. Elsewhere, and for a Unix path, all share ``sockets``.
+    On Linux each worker has sockets of its own, and the kernel spreads connections evenly over them; with one
+    socket, the worker that wakes first takes a whole burst. Elsewhere, and for a Unix path, all share
+    ``sockets``.
     """
     shares = [sockets]
     for _ in range(1, settings.worker_count):
@@ -115,7 +116,7 @@ def _listen(listener: socket.socket) -> None:
 
 
 def _remove_leftover(path: str) -> None:
-    """Remove the socket of a server that was killed; leave a living one's, and anything else, alone."""
+    """Remove the socket of a server that was killed; never that of a running one, nor any other file."""
     if not os.path.exists(path) or not stat.S_ISSOCK(os.stat(path).st_mode):
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -151,7 +152,7 @@ def url(settings: ServerSettings, sockets: list[socket.socket]) -> str:
 
 
 def announce(settings: ServerSettings, sockets: list[socket.socket]) -> None:
-    """Tell whoever wants to know that requests are taken."""
+    """Call ``on_listening``, if it is set: requests are accepted now."""
     if settings.on_listening is not None:
         settings.on_listening(url(settings, sockets))
 

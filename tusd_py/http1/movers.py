@@ -1,4 +1,4 @@
-"""The ways of a block from the socket into the file. One object serves one visit to a worker thread."""
+"""Moves blocks from a socket into a file. One object serves one time slice in a thread."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tusd_py.transfer.pump import write_at
 from . import splice
 
 _BUFFER: Final = 1024 * 1024
-#: Hashing fewer bytes than this takes less time than telling another thread to do it.
+#: Hashing fewer bytes than this takes less time than asking another thread to do it.
 _WORTH_A_THREAD: Final = 128 * 1024
 
 _local = threading.local()
@@ -29,20 +29,20 @@ def _buffers() -> tuple[memoryview, memoryview]:
 
 
 class Mover(Protocol):
-    """Receives a block and writes it; in turns."""
+    """Receives a block and writes it, alternately."""
 
     def receive(self, sock: socket.socket, wanted: int) -> int:
-        """Take up to ``wanted`` bytes; 0: the client's end. Raises OSError as ``recv``."""
+        """Receive up to ``wanted`` bytes; 0: the client closed. Raises OSError as ``recv``."""
 
     def write(self, fd: int, count: int, offset: int) -> None:
         """Write the ``count`` bytes just received at ``offset``. Raises OSError: the medium failed."""
 
     def finish(self) -> None:
-        """Return when everything that was written is hashed, too."""
+        """Return when everything that was written has been hashed."""
 
 
 class Spliced:
-    """Not through this process at all; nothing is hashed."""
+    """Inside the kernel, with ``splice``; nothing is hashed."""
 
     receive = staticmethod(splice.receive)
     write = staticmethod(splice.write)
@@ -52,7 +52,7 @@ class Spliced:
 
 
 class Copied:
-    """Through a buffer, hashed on the way."""
+    """Through a buffer, hashed in the same thread."""
 
     def __init__(self, hashes: Sequence[Hash]) -> None:
         self._buffer, self._other = _buffers()
@@ -82,7 +82,7 @@ class Overlapped(Copied):
     def __init__(self, hashes: Sequence[Hash], executor: Executor) -> None:
         super().__init__(hashes)
         self._executor = executor
-        self._hashing: Future[None] | None = None  # never more than one: hashes take blocks in their order
+        self._hashing: Future[None] | None = None  # at most one, because blocks are hashed in order
 
     def write(self, fd: int, count: int, offset: int) -> None:
         """See Mover."""
@@ -93,7 +93,7 @@ class Overlapped(Copied):
             self._hash(block)
         else:
             self._hashing = self._executor.submit(self._hash, block)
-            # Only now: the buffer that is being hashed is not the one to receive into, however often.
+            # Only now: never receive into the buffer that is being hashed.
             self._buffer, self._other = self._other, self._buffer
 
     def finish(self) -> None:
@@ -104,8 +104,8 @@ class Overlapped(Copied):
 
 
 def mover_for(hashes: Sequence[Hash], executor: Executor | None) -> Mover:
-    """Return the best way; ``executor`` is for hashing, None when no processor is free for that."""
-    # What must be hashed has to be seen; the rest need not come into this process.
+    """Return the fastest mover; ``executor`` is for hashing, None when no processor is idle."""
+    # Bytes to be hashed must come into this process; others need not.
     if not hashes and splice.is_possible():
         return Spliced()
     if hashes and executor is not None:

@@ -1,7 +1,7 @@
-"""The threads that move bodies between sockets and files, so that no disk ever holds up the event loop.
+"""The threads that move bodies between sockets and files, so that no disk blocks the event loop.
 
-A small body costs one trip to a thread and back, so that trip is kept short: an executor's futures and
-locks would take twice as long.
+A small body costs one switch to a thread and back, so that switch is kept cheap: the futures and locks of
+an executor would take twice as long.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from . import splice
 
 _PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-#: A job that runs longer than this waits for its medium.
+#: A job that runs longer than this counts as waiting for its medium.
 _STUCK_S = 0.15
-#: A thread that helps out waits so long for more.
+#: An extra thread ends when it finds no job for this long.
 _HELP_S = 1.0
-#: All jobs together have a turn within this time, if slices of the least length allow that.
+#: Every job gets a turn within this time, unless even the shortest slices take longer.
 _ROUND_S = 0.2
 _LONGEST_SLICE_S = 0.05
 _LEAST_SLICE_S = 0.005
@@ -36,14 +36,14 @@ T = TypeVar("T")
 
 
 class _Job(Generic[T]):
-    """One call on its way through a thread."""
+    """One call that a thread makes."""
 
     __slots__ = ("_call", "_error", "_loop", "_result", "abandoned", "done", "over", "started_at")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, call: Callable[[], T]) -> None:
         self.done = False
         self.abandoned = False
-        self.started_at: float | None = None  # by a thread; None: it waits for one
+        self.started_at: float | None = None  # None: no thread has taken it yet
         self.over: asyncio.Future[None] = loop.create_future()
         self._loop = loop
         self._call = call
@@ -58,7 +58,7 @@ class _Job(Generic[T]):
                 self._result = self._call()
         except BaseException as error:
             self._error = error
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nothing waits for the result
             self._loop.call_soon_threadsafe(self._arrive)
 
     def _arrive(self) -> None:
@@ -67,8 +67,8 @@ class _Job(Generic[T]):
             self.over.set_result(None)
 
     async def abandon(self) -> None:
-        """See that the call never begins, or wait for its end, however often that is cancelled."""
-        # In this order; the thread does it the other way round, so one of them sees the other.
+        """Keep the call from starting, or wait until it has ended, however often that is cancelled."""
+        # In this order; the thread uses the opposite order, so at least one of them sees the other.
         self.abandoned = True
         while self.started_at is not None and not self.done:
             self.over = self._loop.create_future()
@@ -85,14 +85,14 @@ class _Job(Generic[T]):
 
 
 class Pool:
-    """A bounded number of threads; started when first needed, so it may be made before a fork.
+    """A bounded number of threads; started when first needed, so it can be created before a fork.
 
     Jobs are short slices of work, and as many run at once as there are processors: more threads would only
-    take the interpreter from each other. A job that does not end waits for its medium and not for a
-    processor; for each of those a thread more serves what waits, up to the bound, as long as that is so.
+    compete for the interpreter's lock. A job that takes too long waits for its medium, not for a processor;
+    for each such job one more thread serves the others, up to the bound.
     """
 
-    quick_bytes = 64 * 1024  # written in less time than a visit to a thread takes
+    quick_bytes = 64 * 1024  # written faster than a thread could be asked to
 
     def __init__(self, threads: int) -> None:
         self._most = threads
@@ -107,29 +107,29 @@ class Pool:
 
     @property
     def spare_hashers(self) -> Executor | None:
-        """Threads for hashing beside one more job, if there are processors with nothing else to do."""
+        """Threads for hashing beside one more job, if processors are idle."""
         return self._hashers if 2 * (len(self._active) + 1) <= _PROCESSORS else None
 
     @property
     def slice_s(self) -> float:
-        """How long one more job should go on before others get a turn, in seconds."""
+        """How long one more job should run before others get a turn, in seconds."""
         share = _ROUND_S * self._usual / (len(self._active) + 1)
         return min(_LONGEST_SLICE_S, max(_LEAST_SLICE_S, share))
 
     @property
     def has_spare(self) -> bool:
-        """Whether one more job may linger without keeping another one waiting."""
+        """Whether one more job may wait in its thread without delaying another one."""
         return len(self._active) < self._usual
 
     async def run_quick(self, call: Callable[..., T], *args: object) -> T:
-        """Make a call that takes microseconds on a healthy medium, on the event loop if it is one."""
+        """Make a call that takes microseconds on a fast medium, on the event loop while it is fast."""
         return await self._quick.run(call, *args)
 
     async def run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make ``call`` in a thread.
 
-        A cancelled caller still waits for the end of a call that has begun: it owns the file descriptor
-        that is being written to, and must not close it too early.
+        A cancelled caller still waits until a call that has started has ended: it owns the descriptor that
+        is being written to, and must not close it before.
         """
         loop = asyncio.get_running_loop()
         job = _Job(loop, lambda: call(*args, **kwargs))
@@ -148,12 +148,12 @@ class Pool:
         return job.outcome()
 
     def _start(self, serve: Callable[[], None]) -> None:
-        # A daemon: a call that hangs on a dead medium must not keep the process from ending.
+        # A daemon, so that a call that hangs on a dead medium does not keep the process from exiting.
         threading.Thread(target=serve, name=f"body-{self._threads + 1}", daemon=True).start()
         self._threads += 1
 
     def _look_later(self, loop: asyncio.AbstractEventLoop) -> None:
-        """While more jobs are there than threads, look now and then whether some are stuck."""
+        """While there are more jobs than threads, check now and then whether some are stuck."""
         if self._look is None and len(self._active) > self._threads:
             self._look = loop.call_later(_STUCK_S, self._look_now, loop)
 
@@ -176,10 +176,10 @@ class Pool:
         with contextlib.suppress(Empty):
             while self._threads <= self._wanted:
                 self._jobs.get(timeout=_HELP_S).work()
-        splice.let_go()
+        splice.close_pipe()
         with contextlib.suppress(RuntimeError):  # the loop is closed
             loop.call_soon_threadsafe(self._helped, loop)
 
     def _helped(self, loop: asyncio.AbstractEventLoop) -> None:
         self._threads -= 1
-        self._look_later(loop)  # a job may have come while the thread was no longer looking
+        self._look_later(loop)  # a job may have arrived after the thread's last look

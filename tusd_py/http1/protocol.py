@@ -1,4 +1,4 @@
-"""One connection: which request is next, and what to do with bytes that nobody wants.
+"""One connection: starts its requests in order, and drops bytes that no request reads.
 
 Use it as ``uvicorn.Config(http=protocol_for(Context(settings)))``. A request is parsed only
 after the response to the one before it is complete and its body consumed, so pipelining needs no queue.
@@ -31,10 +31,10 @@ _PIPELINED = 64 * 1024  # bytes of later requests kept while one is being answer
 
 
 class _Phase(Enum):
-    HEAD = auto()  # a request may come
-    EXCHANGE = auto()  # the application has one
-    DRAIN = auto()  # answered; the small rest of its body is thrown away
-    LINGER = auto()  # answered for the last time; the client gets a moment to read that
+    HEAD = auto()  # waits for a request
+    EXCHANGE = auto()  # the application handles one
+    DRAIN = auto()  # answered; the small rest of its body is read and dropped
+    LINGER = auto()  # answered for the last time; the client gets a moment to read the answer
 
 
 class UploadProtocol(asyncio.Protocol):
@@ -64,7 +64,7 @@ class UploadProtocol(asyncio.Protocol):
     # asyncio's side
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a new connection."""
+        """Start with a new connection."""
         transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
         self._wire = Wire(transport, self._loop)
         self._client = get_remote_addr(transport)
@@ -73,7 +73,7 @@ class UploadProtocol(asyncio.Protocol):
         self._server_state.connections.add(self)  # type: ignore[arg-type] # it names its own protocols
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let everybody know."""
+        """Tell the request that is running."""
         observe.meter.connections(-1)
         self._server_state.connections.discard(self)
         self._wire.on_lost()
@@ -81,15 +81,15 @@ class UploadProtocol(asyncio.Protocol):
             self._exchange.on_lost()
 
     def pause_writing(self) -> None:
-        """Hold the application back."""
+        """Make the application's writes wait."""
         self._wire.on_full()
 
     def resume_writing(self) -> None:
-        """Let the application go on."""
+        """Let the application's writes continue."""
         self._wire.on_drained()
 
     def eof_received(self) -> bool:
-        """Take the client's FIN; it still gets its answers, except over TLS, which cannot be half closed."""
+        """Handle the client's FIN; it still gets answers, except over TLS, which cannot be half closed."""
         self._eof = True
         if self._phase is _Phase.EXCHANGE and self._exchange is not None:
             self._exchange.on_eof()
@@ -100,7 +100,7 @@ class UploadProtocol(asyncio.Protocol):
         return False
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes off the socket."""
+        """Handle bytes from the socket."""
         if self._phase is _Phase.LINGER:
             self._lingered += len(data)
             if self._lingered > _LINGER_BYTES:
@@ -127,7 +127,7 @@ class UploadProtocol(asyncio.Protocol):
     def _parse(self) -> None:
         """Start the request at the front of the pending bytes, if its head is complete."""
         end = self._pending.find(b"\r\n\r\n")
-        if self._pending.startswith(b"\r\n"):  # RFC 9112, section 2.2: a client may send one too many
+        if self._pending.startswith(b"\r\n"):  # RFC 9112, section 2.2: a client may send an extra one
             self._pending = self._pending.lstrip(b"\r\n")
             end = self._pending.find(b"\r\n\r\n")
         most = self._context.settings.max_head_bytes
@@ -179,7 +179,7 @@ class UploadProtocol(asyncio.Protocol):
         }
 
     def _on_end(self) -> None:
-        """Go on after a complete response."""
+        """Continue after a complete response."""
         exchange = self._exchange
         if exchange is None or self._phase is not _Phase.EXCHANGE:
             return
@@ -191,7 +191,7 @@ class UploadProtocol(asyncio.Protocol):
         elif exchange.inbox.framing.done:
             self._await_head()
             if self._pending or self._eof or self._context.stopping:
-                self._loop.call_soon(self._next)  # not from inside the application's send()
+                self._loop.call_soon(self._next)  # not within the application's send()
             else:
                 self._wire.resume_reading()
         elif self._eof:
@@ -225,7 +225,7 @@ class UploadProtocol(asyncio.Protocol):
         self._linger(drained=False)
 
     def _linger(self, *, drained: bool) -> None:
-        """Close once the client could read the answer; unread bytes would turn the close into RST."""
+        """Close after the client could read the answer; with unread bytes, closing would send RST."""
         transport = self._wire.transport
         self._pending = b""
         if drained or self._eof or self._wire.lost:
@@ -238,14 +238,14 @@ class UploadProtocol(asyncio.Protocol):
         self._loop.call_later(_LINGER_S, transport.close)
 
     def shutdown(self) -> None:
-        """Begin to go away: idle connections at once, the others after their answer (called by uvicorn)."""
+        """Close an idle connection now, another one after its answer (called by uvicorn)."""
         if self._phase is _Phase.EXCHANGE and self._exchange is not None:
             self._exchange.shut_down()
         elif self._phase is not _Phase.LINGER:
             self._wire.transport.close()
 
     def on_tick(self, now: float) -> None:
-        """Notice waits that have become too long."""
+        """End waits that have become too long."""
         limit = self._context.settings.network_timeout_s
         if self._phase is _Phase.EXCHANGE and self._exchange is not None:
             self._exchange.on_tick(now, limit)
@@ -256,7 +256,7 @@ class UploadProtocol(asyncio.Protocol):
 
 
 def protocol_for(context: Context) -> Callable[..., asyncio.Protocol]:
-    """Return what ``uvicorn.Config(http=...)`` wants: something that makes a protocol for a connection."""
+    """Return the factory of protocols for ``uvicorn.Config(http=...)``."""
 
     def make(**keywords: Any) -> asyncio.Protocol:
         return UploadProtocol(context, **keywords)

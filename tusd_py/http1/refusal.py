@@ -1,4 +1,4 @@
-"""Answers the server makes itself, because a request never reached the application or broke it."""
+"""Answers that the server itself makes: to malformed requests, and when the application fails."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Refused(Exception):
-    """The request is not fit for the application; the connection cannot be used any further."""
+    """The request cannot be passed to the application, and the connection cannot be used any more."""
 
     def __init__(self, status: int, reason: str) -> None:
         super().__init__(reason)
@@ -29,7 +29,7 @@ STATUS_LINES = {status: _status_line(status) for status in range(100, 600)}
 
 
 def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """Return ``headers`` as they go over the wire."""
+    """Return ``headers`` as they are sent."""
     return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 

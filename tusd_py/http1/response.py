@@ -1,4 +1,4 @@
-"""One response on its way out: ASGI's messages to HTTP/1.1 bytes."""
+"""One response: turns ASGI messages into HTTP/1.1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_BODY = frozenset((204, 304))
 
 
 class Response:
-    """Takes ``send`` messages in their order; ``complete`` once the last byte is queued."""
+    """Accepts ``send`` messages in order; ``complete`` once the last byte is queued."""
 
     __slots__ = (
         "_chunked",
@@ -54,7 +54,7 @@ class Response:
         self._left: int | None = None  # bytes of Content-Length still to send
 
     async def send(self, message: Message) -> None:
-        """Take one message.
+        """Send one message.
 
         Raises:
             RuntimeError: The messages are in the wrong order or do not fit the Content-Length.
@@ -94,7 +94,7 @@ class Response:
         if status in _NO_BODY:
             self._silent = True
         elif self._left is None and not self._silent:
-            self._chunked = not self._http_10  # for such a client the end of the connection ends it
+            self._chunked = not self._http_10  # in HTTP/1.0 the end of the connection ends the response
         self.keep_alive = self.keep_alive and self._may_keep()
         lines = [STATUS_LINES[status], self.default_headers, header_lines(kept)]
         if self._chunked:
@@ -105,7 +105,7 @@ class Response:
         self._head = b"".join(lines)  # goes out with the first bytes of the body: one packet
 
     def _read_headers(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-        """Check the application's headers; framing and the connection are our business."""
+        """Check the application's headers; this class decides about framing and the connection."""
         kept: Headers = []
         given = list(headers)
         _refuse_injection(given)
@@ -122,7 +122,7 @@ class Response:
         return kept
 
     def _account(self, count: int, more: bool) -> None:
-        """Hold the application to the Content-Length it gave."""
+        """Check that the body does not exceed the application's Content-Length."""
         self.sent += count
         if self._left is not None:
             self._left -= count

@@ -1,4 +1,4 @@
-"""``serve``: from an application factory and settings to a running server, and back to an exit status."""
+"""``serve`` runs the server until a signal ends it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ __all__ = ["CannotListen", "ServerSettings", "StartupFailed", "serve"]
 def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
     """Serve until SIGTERM or SIGINT and return the exit status of the process, 0.
 
-    ``app_factory`` is called once in every worker, before its event loop exists. On the signal the server
-    stops listening, running bodies end with ``Ended.SHUTDOWN``, and it waits for the answers at most
-    ``shutdown_timeout_s`` seconds. A second signal ends the process at once with status 1. SIGHUP is ignored.
+    ``app_factory`` is called once in every worker, before its event loop exists. On a signal the server stops
+    listening, running bodies end with ``Ended.SHUTDOWN``, and answers get at most ``shutdown_timeout_s``
+    seconds. A second signal ends the process at once with status 1. SIGHUP is ignored.
 
     Raises:
         CannotListen: The address or the certificate cannot be used.
@@ -45,13 +45,13 @@ def serve(app_factory: Callable[[], ASGIApp], settings: ServerSettings) -> int:
 
 
 def _ignore_hang_up() -> None:
-    """Let SIGHUP end nothing: a closed terminal and a log rotation send it. Workers inherit that."""
+    """Ignore SIGHUP, which a closed terminal or a log rotation sends. Workers inherit that."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _allow_many_connections() -> None:
-    """Raise the soft limit of descriptors: an upload that waits for its client holds three."""
+    """Raise the soft limit of descriptors to the hard one: a stalled upload holds three of them."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
     if soft != resource.RLIM_INFINITY and soft < wanted:

@@ -1,4 +1,4 @@
-"""A part of a file to the client, its bytes past Python (ASGI ``http.response.zerocopysend``)."""
+"""Sends a part of a file with ``sendfile`` (ASGI ``http.response.zerocopysend``)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Protocol
 
 from .wire import ClientGone, Wire
 
-_AT_ONCE = 1024 * 1024  # bytes for one call; the other connections get their turn between two
+_AT_ONCE = 1024 * 1024  # bytes for one call; other connections get a turn between two calls
 _TLS_READ = 256 * 1024  # bytes
 
 
 class HasFileno(Protocol):
-    """An open file, as ASGI hands it over."""
+    """An open file, as in an ASGI message."""
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -23,7 +23,7 @@ class HasFileno(Protocol):
 
 @dataclass(slots=True)
 class FilePart:
-    """Which bytes of which file; ``offset`` moves on as they go."""
+    """Bytes of a file; ``offset`` advances as they are sent."""
 
     fd: int
     offset: int
@@ -31,9 +31,9 @@ class FilePart:
 
     @classmethod
     def of(cls, file: HasFileno | int, offset: int | None, count: int | None) -> FilePart:
-        """Fill in what the message left out: the current position, and everything to the end.
+        """Return the part, from the file's position and to its end unless the message says otherwise.
 
-        Without an offset the file's position is moved behind the part, as reading it would.
+        Without an offset, the file's position advances as if the part had been read.
         """
         fd = file if isinstance(file, int) else file.fileno()
         start = os.lseek(fd, 0, os.SEEK_CUR) if offset is None else offset
@@ -63,7 +63,7 @@ async def send(wire: Wire, part: FilePart) -> None:
 
 
 def _second_descriptor(wire: Wire) -> socket.socket | None:
-    """Return the connection's socket; None without a descriptor left for it, and then we copy."""
+    """Return a duplicate of the connection's socket; None when no descriptor is left: then we copy."""
     try:
         return wire.dup()
     except ClientGone:
@@ -73,7 +73,7 @@ def _second_descriptor(wire: Wire) -> socket.socket | None:
 
 
 def _send_some(wire: Wire, sock: int, part: FilePart) -> bool:
-    """Send until the socket is full (in a worker thread: the disk may be slow); False when it is."""
+    """Send until done or the socket is full (False). Runs in a thread, because the disk may be slow."""
     for _ in range(16):
         try:
             count = os.sendfile(sock, part.fd, part.offset, min(part.count, _AT_ONCE))
@@ -92,7 +92,7 @@ def _send_some(wire: Wire, sock: int, part: FilePart) -> bool:
 
 
 async def _until_writable(wire: Wire, sock: socket.socket) -> None:
-    # As if the transport's buffer were full: so a lost connection ends the wait, and the sweep watches it.
+    # As if the transport's buffer were full: a lost connection ends the wait, and time-outs apply.
     wire.on_full()
     wire.loop.add_writer(sock.fileno(), wire.on_drained)
     try:

@@ -1,4 +1,4 @@
-"""From a socket into a file without a copy through this process: ``splice`` over a pipe (Linux)."""
+"""Moves bytes from a socket into a file inside the kernel: ``splice`` through a pipe (Linux)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 
 from tusd_py.transfer.pump import write_at
 
-#: Bytes that the pipe holds. With the usual 64 KiB it would be slower than copying.
+#: Size of the pipe in bytes. With the usual 64 KiB, splicing would be slower than copying.
 _PIPE: Final = 1024 * 1024
 _HAS_SPLICE: Final = hasattr(os, "splice") and hasattr(fcntl, "F_SETPIPE_SZ")
 
@@ -19,7 +19,7 @@ _local = threading.local()
 
 
 def _pipe() -> tuple[int, int] | None:
-    """Return this thread's empty pipe (where to read, where to write), None when there is none to be had."""
+    """Return this thread's empty pipe (read end, write end); None when none can be made."""
     if not hasattr(_local, "pipe"):
         _local.pipe = _new_pipe() if _HAS_SPLICE else None
     found: tuple[int, int] | None = _local.pipe
@@ -44,8 +44,8 @@ def _close(pipe: tuple[int, int]) -> None:
         os.close(descriptor)
 
 
-def let_go() -> None:
-    """Close this thread's pipe: for a thread that ends."""
+def close_pipe() -> None:
+    """Close this thread's pipe; for a thread that ends."""
     pipe: tuple[int, int] | None = _local.__dict__.pop("pipe", None)
     if pipe is not None:
         _close(pipe)
@@ -57,19 +57,19 @@ def is_possible() -> bool:
 
 
 def receive(sock: socket.socket, wanted: int) -> int:
-    """Take up to ``wanted`` bytes from the socket into this thread's pipe; 0: the client's end.
+    """Receive up to ``wanted`` bytes into this thread's pipe; 0: the client closed the connection.
 
     Raises:
-        OSError: As ``recv``; BlockingIOError when nothing is there.
+        OSError: As ``recv``; BlockingIOError when there is nothing to receive.
     """
     return os.splice(sock.fileno(), _local.pipe[1], min(wanted, _PIPE))
 
 
 def write(fd: int, count: int, offset: int) -> None:
-    """Write the ``count`` bytes that are in the pipe at ``offset`` of the file ``fd``.
+    """Write the ``count`` bytes in the pipe at ``offset`` of the file ``fd``.
 
     Raises:
-        OSError: The medium failed; what fitted before it is in the file, the rest is lost.
+        OSError: The medium failed. The bytes written before are in the file, the others are lost.
     """
     try:
         while count:

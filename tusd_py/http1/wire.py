@@ -8,7 +8,7 @@ from typing import cast
 
 
 class ClientGone(OSError):
-    """The connection broke before the response was out; raised by ASGI's ``send`` (spec 2.4)."""
+    """The connection was lost before the response was sent; raised by ASGI's ``send`` (spec 2.4)."""
 
 
 class Wire:
@@ -24,11 +24,11 @@ class Wire:
         self._reading = True
         self._drained: asyncio.Future[None] | None = None  # pending while the transport's buffer is full
         self._given = 0  # bytes, to the transport or past it
-        self._taken = -1  # bytes that the socket had taken when we last looked ...
-        self._taken_at = 0.0  # ... and since when
+        self._taken = -1  # bytes that had gone to the socket at the last look ...
+        self._taken_at = 0.0  # ... and when that number last changed
 
     def pause_reading(self) -> None:
-        """Stop taking bytes off the socket; harmless when already paused."""
+        """Stop reading from the socket; harmless when already paused."""
         if self._reading and not self.transport.is_closing():
             self._reading = False
             self.transport.pause_reading()
@@ -45,12 +45,12 @@ class Wire:
         return self._drained is not None
 
     def write(self, data: bytes) -> None:
-        """Queue ``data``; await ``drain`` after it wherever the amount is not small."""
+        """Queue ``data``; await ``drain`` afterwards unless it is small."""
         self._given += len(data)
         self.transport.write(data)
 
     async def drain(self) -> None:
-        """Wait until the transport takes more.
+        """Wait until the transport accepts more.
 
         Raises:
             ClientGone: The connection is lost.
@@ -77,9 +77,9 @@ class Wire:
         self._given += count
 
     def stuck_for(self, now: float) -> float:
-        """Return for how many seconds the client has taken nothing of what waits for it.
+        """Return for how many seconds the client has read none of the bytes that wait for it.
 
-        It is asked now and then. A slow but steady client is never stuck.
+        Call it regularly. A slow but steady client is never stuck.
         """
         waiting = 0 if self.lost else self.transport.get_write_buffer_size()
         taken = self._given - waiting
@@ -88,26 +88,26 @@ class Wire:
         return now - self._taken_at
 
     def on_full(self) -> None:
-        """Take asyncio's ``pause_writing``."""
+        """Handle asyncio's ``pause_writing``."""
         if self._drained is None:
             self._drained = self.loop.create_future()
 
     def on_drained(self) -> None:
-        """Take asyncio's ``resume_writing``."""
+        """Handle asyncio's ``resume_writing``."""
         if self._drained is not None:
             if not self._drained.done():
                 self._drained.set_result(None)
             self._drained = None
 
     def on_lost(self) -> None:
-        """Take asyncio's ``connection_lost``."""
+        """Handle asyncio's ``connection_lost``."""
         self.lost = True
         self.on_drained()
 
     def dup(self) -> socket.socket:
         """Return a second descriptor of the connection's socket.
 
-        An event loop refuses to watch the descriptor of a transport it owns; it does not mind a
+        An event loop refuses to watch the descriptor of a transport that it owns, but it accepts a
         duplicate. The caller closes it.
 
         Raises:

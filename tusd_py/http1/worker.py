@@ -1,4 +1,4 @@
-"""One process that serves: uvicorn's server with our protocol, signals and end."""
+"""One process that serves: uvicorn's server with our protocol, signals and shutdown."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from .settings import ServerSettings
 _POLL_S = 0.02
 _NO_DESCRIPTORS = frozenset({errno.EMFILE, errno.ENFILE})
 _LOG_AGAIN_S = 10.0
-_LAST_WRITES_S = 2.0  # for writes that were under way when the time was up
+_LAST_WRITES_S = 2.0  # for writes that were running when the time was up
 
 _logger = logging.getLogger("tusd_py.server")
 
 
 class Worker(uvicorn.Server):
-    """Serves ``sockets`` until it is told to stop.
+    """Serves until it is told to stop.
 
     The first SIGTERM or SIGINT ends it gracefully. A second one ends the process at once with status 1,
-    but not in a supervised worker: there the supervisor decides, and a terminal sends SIGINT to both.
+    except in a supervised worker: there the supervisor decides, because a terminal sends SIGINT to both.
     """
 
     def __init__(self, app: ASGIApp, settings: ServerSettings, *, lifeline: int | None = None) -> None:
@@ -60,7 +60,7 @@ class Worker(uvicorn.Server):
         )
 
     def run_until_stopped(self, sockets: list[socket.socket], on_ready: Callable[[], None]) -> None:
-        """Serve; call ``on_ready`` once requests are taken.
+        """Serve; call ``on_ready`` once requests are accepted.
 
         Raises:
             StartupFailed: The application could not start.
@@ -88,9 +88,9 @@ class Worker(uvicorn.Server):
         ticking.cancel()
 
     async def _tick(self) -> None:
-        """Let every connection look at the clock: one timer for all, instead of one for each read.
+        """Check the time-outs of every connection with one timer, instead of one timer for each read.
 
-        So a limit is noticed up to a tenth of it late, never early.
+        So a time-out may come up to a tenth of its length late, and never early.
         """
         interval_s = min(1.0, self._settings.network_timeout_s / 10)
         while True:
@@ -101,7 +101,7 @@ class Worker(uvicorn.Server):
                 connection.on_tick(now)
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """Say now and then that no connection can be accepted; asyncio would, with a stack."""
+        """Log now and then that no connection can be accepted; asyncio would log a stack every time."""
         error = context.get("exception")
         if not isinstance(error, OSError) or error.errno not in _NO_DESCRIPTORS:
             loop.default_exception_handler(context)
@@ -147,7 +147,7 @@ class Worker(uvicorn.Server):
         tasks = list(self.server_state.tasks)
         for task in tasks:
             task.cancel()
-        if tasks:  # each waits for the thread that writes for it; locks are let go of only after that
+        if tasks:  # each waits for the thread that writes for it; only then are locks released
             await asyncio.wait(tasks, timeout=_LAST_WRITES_S)
         await self.lifespan.shutdown()
 

@@ -35,7 +35,7 @@ _logger = logging.getLogger("tusd_py.server")
 def supervise(
     app_factory: Callable[[], ASGIApp], settings: ServerSettings, sockets: list[socket.socket]
 ) -> int:
-    """Run workers until a signal; as ``tusd_py.http1.run.serve``."""
+    """Run workers until a signal ends them; see ``tusd_py.http1.run.serve``."""
     return _Supervisor(app_factory, settings, sockets).run()
 
 
@@ -48,7 +48,7 @@ class _Supervisor:
         self._sockets = sockets
         self._shares = for_workers(settings, sockets)
         self._started: dict[int, tuple[int, float]] = {}  # living workers: process id, number, time of start
-        self._reports: dict[int, int] = {}  # process id and the pipe on which it says how its start went
+        self._reports: dict[int, int] = {}  # process id: the pipe on which it reports its start
         self._ready = 0
         self._announced = False
         self._signals: list[int] = []
@@ -104,7 +104,7 @@ class _Supervisor:
         self._reports[process_id] = reading
 
     def _be_worker(self, number: int, report: int) -> NoReturn:
-        """Serve in the child; never come back into the supervisor's code."""
+        """Serve in the child process; never return to the supervisor's code."""
         status = 1
         try:
             self._forget_supervisor()
@@ -125,7 +125,7 @@ class _Supervisor:
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        # A worker that kept the writing end would keep all of them alive.
+        # A worker that kept the write end would keep all workers alive.
         for end in (*self._wakeup, self._lifeline[1], *self._reports.values()):
             os.close(end)
 
@@ -166,7 +166,7 @@ class _Supervisor:
                 self._start(number)
 
     def _stop(self) -> int:
-        """Let the workers end; status 1 when a second signal cuts that short."""
+        """End the workers; return status 1 when a second signal ends them at once."""
         announce_end(self._settings)
         give_up = monotonic() + self._settings.shutdown_timeout_s + _KILL_AFTER_S
         self._send(signal.SIGTERM)
