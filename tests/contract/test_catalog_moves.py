@@ -7,7 +7,7 @@ import pytest
 from tests.contract.uploads import HELD, NOW, single
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
-from tusd_py.model.upload import MOVES, Ranged, Upload, UploadEvent, UploadKind, UploadState
+from tusd_py.model.upload import Move, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.ranges import RangeCatalog
 
@@ -25,28 +25,28 @@ def filled(state: UploadState) -> Upload:
     return single("a", kind=UploadKind.SESSION, state=state, layout=Ranged(10), expires_at=NOW)
 
 
-async def happen(catalog: Catalog, upload: Upload, event: UploadEvent) -> None:
-    """Let it happen as the service does, which looked before and may be late."""
-    if event is UploadEvent.FINISH:
+async def make(catalog: Catalog, upload: Upload, move: Move) -> None:
+    """Make a move as the service does, which looked before and may be late."""
+    if move is Move.FINISH:
         await catalog.complete(upload, NOW, HELD, expires_at=None)
-    elif event is UploadEvent.EXPIRE:
+    elif move is Move.EXPIRE:
         await catalog.release(upload.id, HELD, tombstone_until=NOW + 1)
-    elif event is UploadEvent.COMMIT:
+    elif move is Move.COMMIT:
         await ranges_of(catalog).begin_commit(upload.id, HELD)
     else:
         await ranges_of(catalog).reopen(upload.id, HELD)
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(UploadState, UploadEvent)))
-async def test_only_legal_moves_are_made(catalog: Catalog, state: UploadState, event: UploadEvent) -> None:
+@pytest.mark.parametrize(("state", "move"), list(itertools.product(UploadState, Move)))
+async def test_only_legal_moves_are_made(catalog: Catalog, state: UploadState, move: Move) -> None:
     """What is not legal changes nothing of the upload."""
     before = filled(state)
     await catalog.insert(before)
-    await happen(catalog, before, event)
+    await make(catalog, before, move)
     found = await catalog.get("a")
     assert found is not None
-    if state in MOVES[event].before:
-        assert found.state is MOVES[event].after
+    if state in move.before:
+        assert found.state is move.after
     else:
         assert found == before
 

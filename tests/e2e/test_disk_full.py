@@ -4,6 +4,7 @@ Two ways to have no room: a small tmpfs of its own where mounting is allowed, an
 any file the server may write (which the kernel reports as EFBIG), which needs no privilege.
 """
 
+import asyncio
 import os
 import resource
 import sqlite3
@@ -20,6 +21,10 @@ from tests.e2e.test_sweep_command import sweep
 from tests.support.fixtures import Serve
 from tests.support.server import Server
 from tests.support.tus import MIB, Tus, id_of, payload, sha256
+from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
+from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
+from tusd_py.model.events import EventType, NewEvent
+from tusd_py.model.upload import Upload
 
 ROOM = 8 * MIB
 SIZE = 12 * MIB
@@ -281,3 +286,29 @@ def test_a_server_starts_on_a_full_disk_and_deletes(disk: Disk, end: str) -> Non
         assert tus.get(kept).content == data
         assert tus.delete(url).status_code == 204
         assert files(disk) == [id_of(kept), f"{id_of(kept)}.info"]
+
+
+async def deliver_all(place: Path) -> int:
+    """Write events, fill the disk, say that they were delivered; return how many are left."""
+    catalog = await open_catalog(place / "catalog.sqlite3")
+    try:
+        for number in range(150):
+            created = NewEvent(type=EventType.CREATED, at=0.0)
+            await catalog.insert(Upload(id=f"u{number}", length=None, created_at=0.0), event=created)
+        outbox = SqliteOutbox(catalog)
+        events = await outbox.pending(limit=1000)
+        assert len(events) == 150
+        with (place / "filler").open("wb", buffering=0) as filler, suppress(OSError):
+            while True:
+                filler.write(b"x" * 4096)
+        await outbox.delivered([event.position for event in events])
+        return len(await outbox.pending(limit=1000))
+    finally:
+        await catalog.close()
+
+
+def test_events_are_delivered_on_a_full_disk(small_place: Path | None) -> None:
+    """Else they would be delivered again and again until somebody makes room."""
+    if small_place is None:
+        pytest.skip("this system lets nobody mount a file system here")
+    assert asyncio.run(deliver_all(small_place)) == 0

@@ -11,10 +11,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tusd_py.model.upload import (
-    MOVES,
     Growing,
+    Move,
     Upload,
-    UploadEvent,
     UploadKind,
     UploadState,
     is_upload_id,
@@ -146,8 +145,8 @@ def test_offset_counts_verified_bytes(unverified_from: int | None, stored: int, 
 
 
 #: What may happen in which state, and what comes of it: an independent copy of the rule, as a table.
-#: "-": refused. Columns: the events in the order of _EVENTS.
-_EVENTS = [UploadEvent.FINISH, UploadEvent.EXPIRE, UploadEvent.COMMIT, UploadEvent.REOPEN]
+#: "-": refused. Columns: the moves in the order of _MOVES.
+_MOVES = [Move.FINISH, Move.EXPIRE, Move.COMMIT, Move.REOPEN]
 _TABLE = {
     UploadState.OPEN: ["complete", "expired", "committing", "-"],
     UploadState.COMMITTING: ["complete", "expired", "-", "open"],
@@ -156,17 +155,17 @@ _TABLE = {
 }
 
 
-@pytest.mark.parametrize(("state", "event"), list(itertools.product(UploadState, UploadEvent)))
-def test_every_state_and_event(state: UploadState, event: UploadEvent) -> None:
+@pytest.mark.parametrize(("state", "move"), list(itertools.product(UploadState, Move)))
+def test_every_move_in_every_state(state: UploadState, move: Move) -> None:
     """EXPIRE: a pair that the table does not name is refused."""
-    expected = _TABLE[state][_EVENTS.index(event)]
-    assert (MOVES[event].after.value if state in MOVES[event].before else "-") == expected
+    expected = _TABLE[state][_MOVES.index(move)]
+    assert (move.after.value if state in move.before else "-") == expected
 
 
 def test_no_upload_comes_back() -> None:
     """No move leads back to a state with fewer bytes."""
     order = [UploadState.OPEN, UploadState.COMMITTING, UploadState.COMPLETE, UploadState.EXPIRED]
-    for event, move in MOVES.items():
-        if event is UploadEvent.REOPEN:  # a commit changes no byte, so its failure takes none away
+    for move in Move:
+        if move is Move.REOPEN:  # a commit changes no byte, so its failure takes none away
             continue
         assert all(order.index(move.after) > order.index(before) for before in move.before)

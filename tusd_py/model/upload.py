@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Final, TypeAlias
 
 from tusd_py.model.ranges import ByteRange
@@ -61,34 +61,26 @@ class UploadState(StrEnum):
     EXPIRED = "expired"  # bytes gone, kept as a tombstone to answer 410
 
 
-class UploadEvent(StrEnum):
-    """What changes an upload's state. Removal is not among them: it is possible in every state."""
+class Move(Enum):
+    """Every legal change of an upload's state. Catalogs make no others: in any other state nothing changes.
 
-    COMMIT = "commit"
-    REOPEN = "reopen"  # a commit failed, or its process died
-    FINISH = "finish"
-    EXPIRE = "expire"
+    Removal is not among them: it is possible in every state.
 
+    Attributes:
+        before: The states in which it is legal.
+        after: The state that follows.
+    """
 
-@dataclass(frozen=True, slots=True)
-class Move:
-    """A change of state: the states in which it is legal, and the state that follows."""
-
-    before: tuple[UploadState, ...]
-    after: UploadState
-
-
-#: Every legal move. Catalogs make no others: an event in any other state changes nothing.
-MOVES: Final[Mapping[UploadEvent, Move]] = {
-    UploadEvent.COMMIT: Move((UploadState.OPEN,), UploadState.COMMITTING),
-    UploadEvent.REOPEN: Move((UploadState.COMMITTING,), UploadState.OPEN),
-    UploadEvent.FINISH: Move((UploadState.OPEN, UploadState.COMMITTING), UploadState.COMPLETE),
+    COMMIT = (UploadState.OPEN,), UploadState.COMMITTING
+    REOPEN = (UploadState.COMMITTING,), UploadState.OPEN  # a commit failed, or its process died
+    FINISH = (UploadState.OPEN, UploadState.COMMITTING), UploadState.COMPLETE
     # A commit holds the upload's lock, and so does the sweep: only one whose process died expires. What is
     # complete expires only where a setting says so: tus 1.0.0, Expiration, speaks of unfinished uploads.
-    UploadEvent.EXPIRE: Move(
-        (UploadState.OPEN, UploadState.COMMITTING, UploadState.COMPLETE), UploadState.EXPIRED
-    ),
-}
+    EXPIRE = (UploadState.OPEN, UploadState.COMMITTING, UploadState.COMPLETE), UploadState.EXPIRED
+
+    def __init__(self, before: tuple[UploadState, ...], after: UploadState) -> None:
+        self.before = before
+        self.after = after
 
 
 @dataclass(frozen=True, slots=True)

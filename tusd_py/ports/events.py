@@ -13,7 +13,7 @@ class Outbox(Protocol):
 
     So there is an event for each change that happened, and none for one that did not, even after a crash.
     Delivery is at least once: an event that was delivered is pending again if the process dies before
-    ``delivered`` returns.
+    ``delivered`` returns. What removes events works on a full medium, too, see ``Catalog.keep_room``.
 
     Any method may raise StorageFull or CatalogUnusable, see Catalog.
     """

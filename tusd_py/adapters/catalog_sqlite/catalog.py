@@ -33,10 +33,10 @@ from tusd_py.model.finals import PartialGone, TooLarge, final_length
 from tusd_py.model.upload import (
     ChunkState,
     Joined,
+    Move,
     Ranged,
     Upload,
     UploadChunk,
-    UploadEvent,
     UploadKind,
 )
 from tusd_py.ports.catalog import Catalog
@@ -47,15 +47,15 @@ _GET: Final = f"SELECT {COLUMNS} FROM uploads WHERE id = ?"  # noqa: S608
 _INSERT_UPLOAD: Final = f"INSERT OR IGNORE INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
 _INSERT_CHUNK: Final = f"INSERT OR IGNORE INTO upload_chunks ({CHUNK_COLUMNS}) VALUES ({marks(12)})"  # noqa: S608
 _SET_UNVERIFIED: Final = "UPDATE uploads SET unverified_from = ? WHERE id = ?"
-_UNFINISHED: Final = before(UploadEvent.FINISH)
+_UNFINISHED: Final = before(Move.FINISH)
 _RENEW: Final = f"UPDATE uploads SET expires_at = ? WHERE id = ? AND {_UNFINISHED}"  # noqa: S608
 _COMPLETE: Final = f"""
-    UPDATE uploads SET {after(UploadEvent.FINISH)}, unverified_from = NULL, completed_at = ?, expires_at = ?
+    UPDATE uploads SET {after(Move.FINISH)}, unverified_from = NULL, completed_at = ?, expires_at = ?
     WHERE id = ? AND {_UNFINISHED}
 """  # noqa: S608
 _EXPIRE: Final = (
-    f"UPDATE uploads SET {after(UploadEvent.EXPIRE)}, expires_at = ?"  # noqa: S608
-    f" WHERE id = ? AND {before(UploadEvent.EXPIRE)}"
+    f"UPDATE uploads SET {after(Move.EXPIRE)}, expires_at = ?"  # noqa: S608
+    f" WHERE id = ? AND {before(Move.EXPIRE)}"
 )
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
@@ -64,7 +64,7 @@ _FILLED: Final = """
     SELECT upload_id, sum(size) FROM upload_chunks WHERE upload_id IN ({ids})
     GROUP BY upload_id HAVING count(*) = count(size)
 """
-_LENGTH: Final = f"SELECT length FROM uploads WHERE id = ? AND {before(UploadEvent.EXPIRE)}"  # noqa: S608
+_LENGTH: Final = f"SELECT length FROM uploads WHERE id = ? AND {before(Move.EXPIRE)}"  # noqa: S608
 #: The lengths of a final's pieces, once one of its partials has a given one.
 _PIECES: Final = """
     SELECT coalesce(size, iif(source_id = ?, ?, length)) FROM upload_chunks

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tusd_py.adapters.catalog_sqlite.rows import COLUMNS, before, upload_of
 from tusd_py.model.events import Event, EventType, NewEvent
 from tusd_py.model.requests import RequestInfo
-from tusd_py.model.upload import UploadEvent
+from tusd_py.model.upload import Move
 from tusd_py.ports.events import Outbox
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _INSERT: Final = f"""
     INSERT INTO events (event_id, type, at, request, {COLUMNS})
     SELECT lower(hex(randomblob(16))), ?, ?, ?, {COLUMNS} FROM uploads WHERE id = ?
 """  # noqa: S608
-_INSERT_IF_THERE: Final = f"{_INSERT} AND {before(UploadEvent.EXPIRE)}"
+_INSERT_IF_THERE: Final = f"{_INSERT} AND {before(Move.EXPIRE)}"
 _PENDING: Final = (
     f"SELECT position, event_id, type, at, request, {COLUMNS} FROM events"  # noqa: S608
     " WHERE position > ? ORDER BY position LIMIT ?"
@@ -67,6 +67,7 @@ class SqliteOutbox(Outbox):
     def __init__(self, catalog: SqliteCatalog) -> None:
         self._writer = catalog.writer
         self._lister = catalog.lister
+        self._ballast = catalog.ballast
 
     async def pending(self, *, after: int = 0, limit: int) -> list[Event]:
         rows = await self._lister.read(lambda each: each.execute_fetchall(_PENDING, (after, limit)))
@@ -76,10 +77,10 @@ class SqliteOutbox(Outbox):
         def job(connection: sqlite3.Connection) -> None:
             connection.executemany(_DELIVERED, [(position,) for position in positions])
 
-        await self._writer.run(job)
+        await self._ballast.with_room(lambda: self._writer.run(job))
 
     async def drop_oldest(self, *, most: int) -> int:
         def job(connection: sqlite3.Connection) -> int:
             return connection.execute(_DROP_OLDEST, (most,)).rowcount
 
-        return await self._writer.run_long(job)
+        return await self._ballast.with_room(lambda: self._writer.run_long(job))

@@ -37,13 +37,13 @@ from tusd_py.model.claims import Absent, Answer, Busy, Forgotten, NotOpen, Wish
 from tusd_py.model.commits import Begun, CommitFailure, Incomplete, SessionFacts, decide_commit
 from tusd_py.model.events import NewEvent
 from tusd_py.model.ranges import ByteRange
-from tusd_py.model.upload import ChunkState, Upload, UploadChunk, UploadEvent, UploadState
+from tusd_py.model.upload import ChunkState, Move, Upload, UploadChunk, UploadState
 from tusd_py.ports.locks import Held
 from tusd_py.ports.ranges import Filter, RangeCatalog
 
 _INSERT_UPLOAD: Final = f"INSERT INTO uploads ({COLUMNS}) VALUES ({marks(13)})"  # noqa: S608
 _EXTENT: Final = "SELECT state, prefix, length FROM uploads WHERE id = ?"
-_BEGIN: Final = f"UPDATE uploads SET {after(UploadEvent.COMMIT)} WHERE id = ?"  # noqa: S608
+_BEGIN: Final = f"UPDATE uploads SET {after(Move.COMMIT)} WHERE id = ?"  # noqa: S608
 
 
 class SqliteRanges(RangeCatalog):
@@ -227,8 +227,8 @@ class SqliteRanges(RangeCatalog):
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(
-                f"UPDATE uploads SET {after(UploadEvent.REOPEN)}"  # noqa: S608
-                f" WHERE id = ? AND {before(UploadEvent.REOPEN)}",
+                f"UPDATE uploads SET {after(Move.REOPEN)}"  # noqa: S608
+                f" WHERE id = ? AND {before(Move.REOPEN)}",
                 (upload_id,),
             )
             # One that was broken off as its last step was done is complete, and keeps its digest.

@@ -10,14 +10,13 @@ from tusd_py.adapters.catalog_sqlite.writer import Parameters
 from tusd_py.model.upload import (
     GROWING,
     JOINED,
-    MOVES,
     ChunkState,
     Growing,
     Layout,
+    Move,
     Ranged,
     Upload,
     UploadChunk,
-    UploadEvent,
     UploadKind,
     UploadState,
 )
@@ -37,14 +36,14 @@ def marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-def before(event: UploadEvent) -> str:
-    """Return the condition, in SQL, under which an event is legal."""
-    return f"state IN ({', '.join(repr(state.value) for state in MOVES[event].before)})"
+def before(move: Move) -> str:
+    """Return the condition, in SQL, under which a move is legal."""
+    return f"state IN ({', '.join(repr(state.value) for state in move.before)})"
 
 
-def after(event: UploadEvent) -> str:
-    """Return the assignment, in SQL, that an event makes."""
-    return f"state = {MOVES[event].after.value!r}"
+def after(move: Move) -> str:
+    """Return the assignment, in SQL, that a move makes."""
+    return f"state = {move.after.value!r}"
 
 
 def _checked(text: str | None) -> str | None:
