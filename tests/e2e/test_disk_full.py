@@ -216,7 +216,7 @@ def test_whoever_deletes_makes_room_on_a_full_disk(disk: Disk) -> None:
             assert tus.head(url).status_code == 404
         assert files(disk) == []
         disk.grow()
-        assert (rows(disk, "uploads"), rows(disk, "chunks"), rows(disk, "leftovers")) == (0, 0, 0)
+        assert (rows(disk, "uploads"), rows(disk, "upload_chunks"), rows(disk, "leftovers")) == (0, 0, 0)
         tus.finish(tus.create(3), b"abc")
 
 
