@@ -33,7 +33,7 @@ from tusd_py.settings import Config
 
 _Answer = Callable[[Request, str], Awaitable[Response]]
 _Refuse = Callable[[Request, Exception], Response]
-#: On every answer; a browser must not guess another type for what somebody uploaded.
+#: On every answer. A browser must not guess another type for uploaded content.
 _COMMON_HEADERS: Final = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
 _GREETING: Final = """\
 Welcome to tusd-py
@@ -44,27 +44,27 @@ This server takes resumable uploads. tus clients create them at {base_path}
 
 
 class _Front(BaseRoute):
-    """All requests below the paths that one protocol knows.
+    """The route of one protocol: all requests below its paths.
 
     Fronts find their endpoints themselves: a final slash is optional everywhere and never a redirect, and
-    what is no endpoint is refused in the protocol's own form.
+    an unknown path is refused in the protocol's own form.
     """
 
     def __init__(
         self, app: UploadApp, path_of: Callable[[Scope], str | None], answer: _Answer, refuse: _Refuse
     ) -> None:
         self._app = app
-        self._path_of = path_of  # None: another front's
+        self._path_of = path_of  # returns None for another front's path
         self._answer = answer
         self._refuse = refuse
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Say whether the request is this front's."""
+        """Return whether the request belongs to this front."""
         path = self._path_of(scope) if scope["type"] == "http" else None
         return (Match.NONE, {}) if path is None else (Match.FULL, {"tusd_py.path": path})
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer it."""
+        """Answer the request."""
         request = Request(scope, receive)
         base = self._app.config.base_path
         path = str(scope["tusd_py.path"]).removeprefix(base.rstrip("/")).strip("/")
@@ -79,13 +79,13 @@ class _Front(BaseRoute):
 
 
 class UploadApp(Starlette):
-    """The ASGI application. Made by ``create_app``.
+    """The ASGI application, created by ``create_app``.
 
-    As the outermost application it opens and closes its state with the server's lifespan. Mounted in
-    another one, which runs no lifespan of its mounts, it opens with the first request; for a clean end
-    (and an early start) the host runs ``lifespan`` inside its own.
+    As the outermost application it opens and closes its state with the server's lifespan. An application
+    that mounts it does not run its lifespan: then the state is opened by the first request. To close it
+    cleanly (and open it early), the host runs ``lifespan`` within its own.
 
-    Middleware and handlers of exceptions can be added as to any Starlette application.
+    Middleware and exception handlers can be added as to any Starlette application.
     """
 
     def __init__(
@@ -101,16 +101,16 @@ class UploadApp(Starlette):
         super().__init__(
             routes=[
                 _Front(self, self._api_path, self._answer_api, self._refuse_as_problem),
-                # Last, and all the rest: what nobody knows is refused as tus refuses.
+                # Last, for all other paths: tus refuses those that no front knows.
                 _Front(self, route_path, self._answer_tus, _refuse_as_text),
             ]
         )
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Return the router below what middleware was added.
+        """Return the router below the middleware that was added.
 
-        Starlette would put two of its own around that, for exceptions. ``respond`` does their work without
-        what they make for each request (3 us, a tenth of a HEAD without its way through the network).
+        Starlette would add two of its own around it, for exceptions. ``respond`` does their work and saves
+        what they cost per request (3 us, a tenth of a HEAD without the network).
         """
         app: ASGIApp = self.router
         for middleware in reversed(self.user_middleware):
@@ -122,14 +122,14 @@ class UploadApp(Starlette):
         if scope["type"] == "lifespan":
             await self._run_lifespan(receive, send)
             return
-        scope.setdefault("app", self)  # the application that mounts us stays the one that hooks see
+        scope.setdefault("app", self)  # hooks see the application that mounts us, if there is one
         if self.middleware_stack is None:
             self.middleware_stack = self.build_middleware_stack()
         await self.middleware_stack(scope, receive, send)
 
     @asynccontextmanager
     async def lifespan(self, app: object = None) -> AsyncIterator[None]:
-        """Open the state, and close it at the end: for the lifespan of an application that mounts us.
+        """Open the state, and close it at the end; for the lifespan of an application that mounts us.
 
         Raises:
             OSError, CatalogUnusable, StoreFailed, ValueError: The upload directory cannot be used.
@@ -182,7 +182,7 @@ class UploadApp(Starlette):
             step = backends.sweep
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
-        # Not Starlette's: the operator is told what is wrong with the directory in one line, without a stack.
+        # Not Starlette's, so that the operator gets one line about the directory instead of a stack.
         await receive()
         try:
             await self._open()
@@ -195,7 +195,7 @@ class UploadApp(Starlette):
         await send({"type": "lifespan.shutdown.complete"})
 
     async def respond(self, request: Request, answer: _Answer, refuse: _Refuse) -> Response:
-        """Return the answer of a front, or its refusal, with the headers that all answers have."""
+        """Return the answer of a front, or its refusal, with the headers of every answer."""
         observe.meter.request(request.method)
         try:
             cors = self._cors.headers(request)
@@ -203,7 +203,7 @@ class UploadApp(Starlette):
             return _completed(await self._refusal(request, error, refuse), {})
         try:
             response = await self._admitted(request, answer)
-        except Exception as error:  # refusals, and faults: the client is told which
+        except Exception as error:  # refusals, and failures, which become a 500
             response = await self._refusal(request, error, refuse)
         return _completed(response, cors)
 
@@ -218,7 +218,7 @@ class UploadApp(Starlette):
 
     async def _admitted(self, request: Request, answer: _Answer) -> Response:
         path: str = request.scope["tusd_py.path"]
-        # A preflight carries no credentials, so nothing may refuse it first.
+        # A preflight has no credentials, so nothing may refuse it.
         if request.method != "OPTIONS":
             if not (self._is_below_base(path) or answer == self._answer_api):
                 return self._greeted(request, path)
@@ -233,7 +233,7 @@ class UploadApp(Starlette):
         return PlainTextResponse(_GREETING.format(base_path=self.config.base_path))
 
     async def _handled(self, request: Request, error: Exception) -> Response | None:
-        """Return the answer of a handler of exceptions that somebody added; None: there is none."""
+        """Return the answer of an exception handler that was added; None: there is none."""
         for kind in type(error).__mro__:
             if kind in self.exception_handlers:
                 handled: Any = await call(self.exception_handlers[kind], request, error)
@@ -283,7 +283,7 @@ def _refuse_as_text(request: Request, error: Exception) -> Response:
 
 
 def describe(error: Exception) -> str:
-    """Say in one line, to the operator, why the state cannot be opened."""
+    """Return one line that tells the operator why the state cannot be opened."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{os.strerror(error.errno or 0)}: {error.filename}"
     return str(error)

@@ -1,4 +1,4 @@
-"""Config in, open backends and fronts over them out; the only place that names concrete adapters."""
+"""Opens the backends that a Config asks for, and the fronts over them; the only place that names adapters."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OpenStore = Callable[[Config], DataStore]
 
 
 class Backends:
-    """What is open while the application runs. Made by ``open_backends``."""
+    """What is open while the application runs; created by ``open_backends``."""
 
     def __init__(self, config: Config, service: Service) -> None:
         self._opened = AsyncExitStack()
@@ -53,11 +53,11 @@ class Backends:
             )
 
     def keep(self, opened: AsyncExitStack) -> None:
-        """Close at the end what was opened for this."""
+        """Record what ``close`` has to close."""
         self._opened = opened.pop_all()
 
     async def recover(self) -> None:
-        """Finish or undo what dead processes left; done once at the start."""
+        """Finish or undo what dead processes left; called once at the start."""
         await self.service.liveness.drop_claims_of_all_dead()
         if (parallel := self.service.parallel) is not None:
             await parallel.commits.recover()
@@ -65,12 +65,12 @@ class Backends:
         await self.service.sweeper.recover()
 
     async def sweep(self) -> Swept:
-        """Do all that is due."""
+        """Run one sweep; see Sweeper.sweep."""
         await self.service.liveness.drop_claims_of_all_dead()
         return await self.service.sweeper.sweep()
 
     async def close(self) -> None:
-        """Finish what waits and let go of everything, in reverse of the order in which it was opened."""
+        """Finish what waits, and close everything in the reverse order of opening."""
         await self._opened.aclose()
 
 
@@ -91,7 +91,7 @@ def _medium(config: Config) -> Medium:
 async def open_backends(
     config: Config, open_store: OpenStore = open_files, clock: Callable[[], float] = time.time
 ) -> Backends:
-    """Open the state in the upload directory, made if need be, and the store that keeps the bytes.
+    """Open the state in the upload directory, which is created if necessary, and the store for the bytes.
 
     ``clock`` tells the seconds since 1970 by which uploads expire.
 
@@ -124,7 +124,7 @@ async def open_backends(
         )
         service = Service(config, ports, liveness)
         backends = Backends(config, service)
-        # While this is held the worker lives, and the others leave what it claims alone.
+        # While this is held the worker lives, and the others respect its claims.
         await opened.enter_async_context(locker.hold_if_free(liveness.worker))
         if service.parallel is not None:
             opened.push_async_callback(service.parallel.commits.close)

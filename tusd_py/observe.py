@@ -47,7 +47,7 @@ meter = Meter()
 
 
 def measure_with(new: Meter) -> None:
-    """Let ``new`` count from now on, for all applications of this process."""
+    """Use ``new`` from now on, for all applications of this process."""
     global meter  # noqa: PLW0603 - one for each process, as the logger
     meter = new
 

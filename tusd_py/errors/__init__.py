@@ -12,7 +12,7 @@ from tusd_py.model.commits import Fact
 class UploadError(Exception):
     """A request is refused. Unless a subclass says otherwise, nothing was stored or changed.
 
-    ``facts`` say to programs what ``message`` says to people.
+    ``facts`` are for programs what ``message`` is for people.
     """
 
     code = "ERR_INTERNAL_SERVER_ERROR"
@@ -25,7 +25,7 @@ class UploadError(Exception):
 
 
 class InternalFailure(UploadError):
-    """Something went wrong that is no refusal; the client learns nothing but that, the log has the rest."""
+    """The server failed. The client gets no details; they are in the log."""
 
     def __init__(self) -> None:
         super().__init__("internal server error, see the server's log")

@@ -6,7 +6,7 @@ from tusd_py.errors import UploadError
 
 
 class UploadNotCommitted(UploadError):
-    """An artifact was asked for of an upload that is not committed."""
+    """An artifact cannot be created from an upload that is not committed."""
 
     code = "ERR_UPLOAD_NOT_COMMITTED"
     status = 409
@@ -17,7 +17,7 @@ class UploadNotCommitted(UploadError):
 
 
 class ArtifactExists(UploadError):
-    """The content is there already, and the settings say to refuse it."""
+    """An artifact with this content exists, and the settings say to refuse another one."""
 
     code = "ERR_ARTIFACT_EXISTS"
     status = 409
@@ -28,7 +28,7 @@ class ArtifactExists(UploadError):
 
 
 class UploadConsumed(UploadError):
-    """The upload went into an artifact."""
+    """The upload became an artifact."""
 
     code = "ERR_UPLOAD_CONSUMED"
     status = 404
@@ -39,7 +39,7 @@ class UploadConsumed(UploadError):
 
 
 class ArtifactNotFound(UploadError):
-    """No such artifact, or it is another user's."""
+    """There is no such artifact, or it belongs to another user."""
 
     code = "ERR_ARTIFACT_NOT_FOUND"
     status = 404
@@ -49,7 +49,7 @@ class ArtifactNotFound(UploadError):
 
 
 class ArtifactLost(UploadError):
-    """The file of an artifact is not what it was: somebody removed or changed it. The log says which."""
+    """The file of an artifact was removed or cut. The log says which one."""
 
     code = "ERR_ARTIFACT_LOST"
     status = 410

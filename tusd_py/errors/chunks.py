@@ -18,7 +18,7 @@ class InvalidContentRange(UploadError):
 
 
 class ContentRangeTotal(UploadError):
-    """The total in ``Content-Range`` is not the upload's size: perhaps it is the wrong file."""
+    """The total in ``Content-Range`` is not the upload's size; perhaps it is the wrong file."""
 
     code = "ERR_CONTENT_RANGE_TOTAL"
     status = 400
@@ -30,7 +30,7 @@ class ContentRangeTotal(UploadError):
 
 
 class ChunkSizeMismatch(UploadError):
-    """The body is shorter or longer than its range. ``actual``: bytes seen, None beyond counting."""
+    """The body is shorter or longer than its range. ``actual``: bytes received; None: more than expected."""
 
     code = "ERR_CHUNK_SIZE"
     status = 400
@@ -45,7 +45,7 @@ class ChunkSizeMismatch(UploadError):
 
 
 class InvalidDigest(UploadError):
-    """A digest header is malformed or names an algorithm that is not offered."""
+    """A digest header is malformed, or names an algorithm that is not supported."""
 
     code = "ERR_INVALID_DIGEST"
     status = 400
@@ -55,7 +55,7 @@ class InvalidDigest(UploadError):
 
 
 class ChunkDigestMismatch(UploadError):
-    """The bytes of a chunk are not those its digest was made of; the range stays missing."""
+    """The bytes of a chunk do not have the given digest; the range stays missing."""
 
     code = "ERR_CHUNK_DIGEST_MISMATCH"
     status = 400
@@ -70,7 +70,7 @@ class ChunkDigestMismatch(UploadError):
 
 
 class ChunkTimeout(UploadError):
-    """No byte of a chunk arrived for the network time-out; the range counts as missing."""
+    """No byte of a chunk arrived for a time-out (idle or network); the range counts as missing."""
 
     code = "ERR_REQUEST_TIMEOUT"
     status = 408
@@ -80,7 +80,7 @@ class ChunkTimeout(UploadError):
 
 
 class RangeOverlap(UploadError):
-    """The range overlaps received ones without being one of them; nothing was written."""
+    """The range overlaps received ranges without being one of them; nothing was written."""
 
     code = "ERR_RANGE_OVERLAP"
     status = 409
@@ -94,7 +94,7 @@ class RangeOverlap(UploadError):
 
 
 class ChunkConflict(UploadError):
-    """The range is there with other bytes; those stay."""
+    """The range was received before with other bytes; those are kept."""
 
     code = "ERR_CHUNK_CONFLICT"
     status = 409
@@ -107,7 +107,7 @@ class ChunkConflict(UploadError):
 
 
 class UploadNotOpen(UploadError):
-    """The upload takes no chunk, or cannot be deleted, in the state it is in."""
+    """The upload's state allows no chunk, or no deletion."""
 
     code = "ERR_UPLOAD_NOT_OPEN"
     status = 409
@@ -117,7 +117,7 @@ class UploadNotOpen(UploadError):
 
 
 class ChunkTooLarge(UploadError):
-    """The range is larger than the server takes in one request."""
+    """The range is larger than the server accepts in one request."""
 
     code = "ERR_CHUNK_TOO_LARGE"
     status = 413
@@ -137,7 +137,7 @@ class TooManyChunks(UploadError):
 
 
 class ChunkInProgress(UploadError):
-    """Another request is just sending bytes of this range."""
+    """Another request is sending bytes of this range."""
 
     code = "ERR_CHUNK_IN_PROGRESS"
     status = 423
@@ -157,7 +157,7 @@ class ChunkNotFound(UploadError):
 
 
 class SessionExpired(UploadError):
-    """The upload expired; said for a while after, then it is simply not found."""
+    """The upload has expired. After ``tombstone_for_s`` it is not found instead."""
 
     code = "ERR_UPLOAD_EXPIRED"
     status = 410

@@ -10,7 +10,7 @@ from tusd_py.model.ranges import ByteRange
 
 
 class DigestMismatch(UploadError):
-    """The whole is not what the client says; ``corrupt`` chunks were dropped and count as missing."""
+    """The upload does not have the expected digest; ``corrupt`` chunks were dropped and count as missing."""
 
     code = "ERR_DIGEST_MISMATCH"
     status = 400
@@ -33,7 +33,7 @@ class DigestMismatch(UploadError):
 
 
 class SessionIncomplete(UploadError):
-    """A commit of an upload of which bytes are missing or just arriving."""
+    """A commit of an upload of which bytes are missing or still arriving."""
 
     code = "ERR_UPLOAD_INCOMPLETE"
     status = 409
@@ -47,7 +47,7 @@ class SessionIncomplete(UploadError):
 
 
 class AlreadyCommitted(UploadError):
-    """The upload is committed, with another digest."""
+    """The upload is committed already, with another digest."""
 
     code = "ERR_ALREADY_COMMITTED"
     status = 409
@@ -57,7 +57,7 @@ class AlreadyCommitted(UploadError):
 
 
 class PartsMismatch(UploadError):
-    """The client's list of parts is not what was received."""
+    """The client's list of parts differs from what was received."""
 
     code = "ERR_PARTS_MISMATCH"
     status = 409

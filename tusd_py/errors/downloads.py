@@ -6,7 +6,7 @@ from tusd_py.errors import UploadError
 
 
 class RangeNotSatisfiable(UploadError):
-    """No byte of the upload is in the ranges that a download asks for."""
+    """The upload has no byte in the requested ranges."""
 
     code = "ERR_INVALID_RANGE"
     status = 416
@@ -17,7 +17,7 @@ class RangeNotSatisfiable(UploadError):
 
 
 class PreconditionFailed(UploadError):
-    """A condition of a download (``If-Match``, ``If-Unmodified-Since``) does not hold."""
+    """A condition of a download (``If-Match``, ``If-Unmodified-Since``) is false."""
 
     code = "ERR_PRECONDITION_FAILED"
     status = 412

@@ -1,4 +1,4 @@
-"""Requests that are not of the form that they must have, whatever upload they are about."""
+"""Refusals of malformed requests, for any upload."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tusd_py.errors import UploadError
 
 
 class MalformedHeader(UploadError):
-    """A header, or the value of one, is not of the form it must have."""
+    """A header is missing or malformed."""
 
     code = "ERR_INVALID_HEADER"
     status = 400
@@ -23,13 +23,13 @@ class InvalidUploadLength(MalformedHeader):
 
 
 class InvalidDeferLength(MalformedHeader):
-    """``Upload-Defer-Length`` has another value than ``1``, or comes with ``Upload-Length``."""
+    """``Upload-Defer-Length`` has another value than ``1``, or was sent with ``Upload-Length``."""
 
     code = "ERR_INVALID_UPLOAD_LENGTH_DEFER"
 
 
 class InvalidOffset(MalformedHeader):
-    """``Upload-Offset`` is missing or no number of bytes."""
+    """``Upload-Offset`` is missing, or not a number of bytes."""
 
     code = "ERR_INVALID_OFFSET"
 
@@ -41,13 +41,13 @@ class InvalidMetadata(MalformedHeader):
 
 
 class InvalidConcat(MalformedHeader):
-    """``Upload-Concat`` does not follow its grammar or names what is no partial upload."""
+    """``Upload-Concat`` does not follow its grammar, or names something that is not a partial upload."""
 
     code = "ERR_INVALID_CONCAT"
 
 
 class InvalidChecksum(MalformedHeader):
-    """``Upload-Checksum`` is malformed, or names an algorithm that is not offered."""
+    """``Upload-Checksum`` is malformed, or names an algorithm that is not supported."""
 
     code = "ERR_INVALID_CHECKSUM"
 
@@ -71,7 +71,7 @@ class UnsupportedMediaType(UploadError):
 
 
 class MethodNotAllowed(UploadError):
-    """The resource exists but does not take this method; ``allow`` lists those it takes."""
+    """The resource does not support this method; ``allow`` lists those that it supports."""
 
     code = "ERR_METHOD_NOT_ALLOWED"
     status = 405
@@ -82,7 +82,7 @@ class MethodNotAllowed(UploadError):
 
 
 class OriginNotAllowed(UploadError):
-    """The browser page comes from an origin that the settings do not allow."""
+    """The request comes from an origin that the settings do not allow."""
 
     code = "ERR_ORIGIN_NOT_ALLOWED"
     status = 403
@@ -99,7 +99,7 @@ class FeatureDisabled(UploadError):
 
 
 class InvalidField(UploadError):
-    """A field is missing or not of the form it must have."""
+    """A field is missing or malformed."""
 
     code = "ERR_INVALID_FIELD"
     status = 400
@@ -111,14 +111,14 @@ class InvalidField(UploadError):
 
 
 class InvalidBody(UploadError):
-    """The body is not of the form that its type says, or has too much or too little in it."""
+    """The body is malformed, incomplete, or has too many values."""
 
     code = "ERR_INVALID_BODY"
     status = 400
 
 
 class BodyTooLarge(UploadError):
-    """The body has more bytes beside a file's than the fields of a request may take."""
+    """The fields of a request, without a file, have more bytes than allowed."""
 
     code = "ERR_BODY_TOO_LARGE"
     status = 413
@@ -128,7 +128,7 @@ class BodyTooLarge(UploadError):
 
 
 class UnsupportedBodyType(UploadError):
-    """The body's type is none that this resource reads."""
+    """The resource does not support the body's type."""
 
     code = "ERR_UNSUPPORTED_MEDIA_TYPE"
     status = 415

@@ -1,4 +1,4 @@
-"""What the server lacks, or that it is going down."""
+"""Refusals because the server lacks something or is shutting down."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from tusd_py.errors import UploadError
 
 
 class ServerShutdown(UploadError):
-    """The server is going down. What had arrived is stored."""
+    """The server is shutting down. What had arrived is stored."""
 
     code = "ERR_SERVER_SHUTDOWN"
     status = 503
@@ -16,7 +16,7 @@ class ServerShutdown(UploadError):
 
 
 class TooManyOpenFiles(UploadError):
-    """The process, or the machine, has no descriptor left to open a data file with."""
+    """The process, or the machine, has no descriptor left for a data file."""
 
     code = "ERR_TOO_MANY_OPEN_FILES"
     status = 503
@@ -26,7 +26,7 @@ class TooManyOpenFiles(UploadError):
 
 
 class StorageFull(UploadError):
-    """No space is left on the medium. What fitted is stored and the offset says how much."""
+    """The medium is full. The bytes for which there was space are stored; the offset says how many."""
 
     code = "ERR_STORAGE_FULL"
     status = 507
@@ -36,7 +36,7 @@ class StorageFull(UploadError):
 
 
 class NoSpace(UploadError):
-    """The space for an upload cannot be had; nothing was made."""
+    """There is not enough space for an upload; nothing was created."""
 
     code = "ERR_NO_SPACE"
     status = 507

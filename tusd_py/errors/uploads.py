@@ -1,4 +1,4 @@
-"""Requests that an upload refuses: it is not there, it is in use, or its bytes are not what they must be."""
+"""Refusals about an upload: it does not exist, is in use, or received the wrong bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tusd_py.errors import UploadError
 
 
 class UploadNotFound(UploadError):
-    """No such upload, or it is another user's."""
+    """There is no such upload, or it belongs to another user."""
 
     code = "ERR_UPLOAD_NOT_FOUND"
     status = 404
@@ -18,7 +18,7 @@ class UploadNotFound(UploadError):
 
 
 class UploadExpired(UploadError):
-    """The upload expired; said for a while after, then it is simply not found."""
+    """The upload has expired. After ``tombstone_for_s`` it is not found instead."""
 
     code = "ERR_UPLOAD_EXPIRED"
     status = 410
@@ -28,7 +28,7 @@ class UploadExpired(UploadError):
 
 
 class UploadLocked(UploadError):
-    """Another request holds the upload and did not let go in time; worth another try."""
+    """Another request holds the upload and did not release it in time. The client may try again."""
 
     code = "ERR_UPLOAD_LOCKED"
     status = 423
@@ -39,7 +39,7 @@ class UploadLocked(UploadError):
 
 
 class MaxSizeExceeded(UploadError):
-    """The upload would be larger than the server takes."""
+    """The upload would be larger than ``max_size``."""
 
     code = "ERR_MAX_SIZE_EXCEEDED"
     status = 413
@@ -49,7 +49,7 @@ class MaxSizeExceeded(UploadError):
 
 
 class UploadRefused(UploadError):
-    """An application's callable refused the request. Raise it there to choose the whole answer."""
+    """A callable of the application refused the request. Raise it there to choose the whole answer."""
 
     code = "ERR_UPLOAD_REJECTED"
     status = 400
@@ -69,7 +69,7 @@ class UploadRefused(UploadError):
 
 
 class OffsetConflict(UploadError):
-    """An answer that tells the client where the upload stands. ``offset`` is in bytes."""
+    """A refusal that tells the client the upload's offset, in bytes."""
 
     status = 409
 
@@ -97,7 +97,7 @@ class UploadInterrupted(OffsetConflict):
 
 
 class FinalIsImmutable(UploadError):
-    """A final upload takes no bytes: not by PATCH, not with its creation."""
+    """A final upload accepts no bytes, neither by PATCH nor with its creation."""
 
     code = "ERR_MODIFY_FINAL"
     status = 403
@@ -118,7 +118,7 @@ class LengthExceeded(UploadError):
 
 
 class ChecksumMismatch(UploadError):
-    """The bytes are not those the checksum was made of; all of this request's bytes were discarded."""
+    """The bytes do not have the given checksum; all bytes of the request were discarded."""
 
     code = "ERR_CHECKSUM_MISMATCH"
     status = 460
@@ -148,9 +148,9 @@ class ReadTimeout(UploadError):
 
 
 class OutOfOrder(UploadError):
-    """A PATCH for an upload that has chunks beyond the contiguous ones; it goes on by chunks only.
+    """A PATCH for an upload that has chunks after a gap: it can only continue in chunks.
 
-    403, because clients of tus try 409 and 423 again, which would never end here.
+    403, because tus clients repeat a request after 409 and 423, here without end.
     """
 
     code = "ERR_CHUNKS_OUT_OF_ORDER"
@@ -161,7 +161,7 @@ class OutOfOrder(UploadError):
 
 
 class CommittedIsImmutable(UploadError):
-    """A PATCH for an upload that is committed, or just being committed."""
+    """A PATCH for an upload that is committed or being committed."""
 
     code = "ERR_UPLOAD_COMMITTED"
     status = 403

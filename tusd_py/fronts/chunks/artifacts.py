@@ -45,7 +45,7 @@ class ArtifactsFront:
         self._downloads = downloads
 
     async def create(self, request: Request) -> Response:
-        """``POST artifacts/``: of an upload, or of a ``file`` in the form."""
+        """``POST artifacts/``: from an upload, or from a ``file`` in the form."""
         caller = caller_of(request)
         boundary = boundary_of(request.headers.get("content-type", ""))
         if boundary is None:
@@ -98,7 +98,7 @@ class ArtifactsFront:
         return page(request, where, count, results, (limit, offset), dict(request.query_params))
 
     async def view(self, request: Request, artifact_id: str) -> Response:
-        """``GET artifacts/{id}/``: what is known of an artifact."""
+        """``GET artifacts/{id}/``: the artifact."""
         artifact = await self._artifacts.get(artifact_id, caller_of(request))
         return JSONResponse(artifact_facts(artifact, urls_of(request, self._config)))
 
@@ -111,7 +111,7 @@ class ArtifactsFront:
             modified_at=artifact.created_at,
             segments=[Segment(file_of(artifact), 0, artifact.size)],
         )
-        await self._artifacts.check(artifact)  # while a refusal can still be said
+        await self._artifacts.check(artifact)  # while the request can still be refused
         response = self._downloads.serve(Fields(request.scope), content)
         digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
         response.headers["Repr-Digest"] = f"sha-256=:{digest}:"
@@ -124,7 +124,7 @@ class ArtifactsFront:
 
 
 def _digest_of(form: MultipartBody) -> Sequence[Checksum]:
-    """Return what a form with a file says of that; its fields may come after it."""
+    """Return the sha256 that a form gives for its file; the field may come after the file."""
     if "upload" in form.fields:
         raise InvalidField("upload", "and a file exclude each other")
     return field_digest(form)

@@ -1,4 +1,4 @@
-"""``Content-Range`` of a request: where a chunk belongs (RFC 9110, Partial PUT, and what Pulp made of it)."""
+"""``Content-Range`` of a request: the place of a chunk (RFC 9110, Partial PUT; Pulp uses it in this way)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def parse_content_range(values: Sequence[str], *, size: int | None) -> tuple[Byt
         The range, and the total (None for ``*``).
 
     Raises:
-        InvalidContentRange: Missing, twice, another unit, several ranges, signs, last below first.
+        InvalidContentRange: Missing, sent twice, another unit, several ranges, signs, or last below first.
     """
     if len(values) != 1:
         problem = "is required: bytes first-last/total" if not values else "came more than once"

@@ -22,7 +22,7 @@ _OLD: Final = {"sha-256": "sha256", "sha-512": "sha512", "sha": "sha1", "md5": "
 def parse_digest_dictionary(name: str, value: str | None) -> list[Checksum]:
     """Read ``Content-Digest`` or ``Repr-Digest``: ``sha-256=:base64:, ...``; none when it is absent.
 
-    Algorithms that are not offered are skipped, as the RFC has it, as long as one is.
+    Algorithms that are not supported are skipped, as the RFC says, if at least one is supported.
 
     Raises InvalidDigest.
     """

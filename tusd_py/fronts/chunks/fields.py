@@ -14,11 +14,11 @@ from tusd_py.errors.requests import BodyTooLarge, InvalidBody, InvalidField, Uns
 from tusd_py.model.upload import MAX_LENGTH, METADATA_KEY
 from tusd_py.transfer.multipart import FIELDS_BYTES, MultipartBody, boundary_of
 
-#: What stands between the values of a JSON text, and how many of these are parsed. A text of 64 KiB could
-#: have four times as many, and a parser takes a hundred times as long for them as for one long string.
+#: Characters that separate the values of a JSON text, and how many of them are accepted. A text of 64 KiB can
+#: have four times as many, and parsing them takes a hundred times as long as one long string.
 _MARKS: Final = b",:[{"
 _MOST_MARKS: Final = 16 << 10
-#: What one item of a list of parts may add: bytes (with blanks and fields that we do not know), and marks.
+#: What one item of a list of parts may add: bytes (with blanks and unknown fields), and separators.
 _PART_BYTES: Final = 256
 _PART_MARKS: Final = 10
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
@@ -28,11 +28,11 @@ async def read_fields(request: Request, *, parts: int = 0) -> dict[str, Any]:
     """Read the fields of a body; an empty one has none.
 
     Args:
-        parts: Items that a list in a JSON object may have, beyond what 64 KiB hold.
+        parts: Items that a list in a JSON object may have, beyond what fits into 64 KiB.
 
     Raises:
-        BodyTooLarge: Above 64 KiB and what ``parts`` items take; as little as possible of it is read.
-        InvalidBody: Malformed, JSON that is no object, or more values than a request has use for.
+        BodyTooLarge: More than 64 KiB and the allowance for ``parts`` items; reads as little as possible.
+        InvalidBody: Malformed, incomplete, JSON that is not an object, or JSON with too many values.
         UnsupportedBodyType: Neither JSON nor a form.
     """
     content_type = request.headers.get("content-type", "")

@@ -158,18 +158,18 @@ class ChunksFront:
         return JSONResponse(upload_summary(view, urls) | {"chunk": facts})
 
     async def delete_chunk(self, request: Request, upload_id: str, offset: str) -> Response:
-        """``DELETE uploads/{id}/chunks/{offset}/``: these bytes are missing again."""
+        """``DELETE uploads/{id}/chunks/{offset}/``: deletes a chunk; its bytes count as missing again."""
         upload = await self._sessions.find(upload_id, caller_of(request))
         await self._chunks.delete(upload, parse_size(offset, "offset"))
         return Response(status_code=204)
 
     async def commit(self, request: Request, upload_id: str) -> Response:
-        """``PUT`` or ``POST uploads/{id}/commit``: all is there, and it is this."""
+        """``PUT`` or ``POST uploads/{id}/commit``: commits the upload, with the digests that were sent."""
         caller = caller_of(request)
         upload = await self._sessions.find(upload_id, caller)
         view = await self._sessions.view(upload)
         fields = await read_fields(request, parts=view.chunk_count)
-        # 10,000 parts take some milliseconds, in which the other requests go on.
+        # 10,000 parts take some milliseconds; other requests run meanwhile.
         wanted = await run_in_threadpool(self._wanted_commit, request, fields, upload)
         committed = await self._commits.commit(upload, wanted, caller)
         return await self._committed(request, committed)
@@ -190,7 +190,7 @@ class ChunksFront:
 
     async def _committed(self, request: Request, committed: Committed) -> Response:
         urls, made = urls_of(request, self._config), committed.made
-        if self._config.pulp_compat:  # its clients expect a task, done or not, and nothing else
+        if self._config.pulp_compat:  # its clients expect a task, done or not
             return JSONResponse({"task": urls.task(committed.upload.id)}, 202)
         view = await self._sessions.view(committed.upload)
         fields = upload_summary(view, urls, artifact_id=None if made is None else made.artifact.id)
@@ -202,7 +202,7 @@ class ChunksFront:
         return JSONResponse(fields, 202, headers=headers)
 
     async def delete(self, request: Request, upload_id: str) -> Response:
-        """``DELETE uploads/{id}/``: the upload goes, and its space is free."""
+        """``DELETE uploads/{id}/``: deletes the upload and frees its space."""
         caller = caller_of(request)
         await self._sessions.delete(await self._sessions.find(upload_id, caller), caller)
         return Response(status_code=204)
@@ -225,7 +225,7 @@ class ChunksFront:
 
 
 def _chunk_of(request: Request) -> tuple[Body, ExpectedDigests]:
-    """Return the bytes of a chunk and what is claimed of them. All that is no form is bare bytes."""
+    """Return the body of a chunk and its expected digests. A body that is not a form is the chunk's bytes."""
     checksums = request.headers.getlist("upload-checksum")
     if len(checksums) > 1:
         raise InvalidDigest("Upload-Checksum", "came more than once", list(ALGORITHMS))
@@ -240,7 +240,7 @@ def _chunk_of(request: Request) -> tuple[Body, ExpectedDigests]:
 
 
 def field_digest(form: MultipartBody) -> Sequence[Checksum]:
-    """Return what the field ``sha256`` of a form says; it may come before or after the file."""
+    """Return the field ``sha256`` of a form, which may come before or after the file."""
     text = form.fields.get("sha256")
     return [] if text is None else [Checksum("sha256", bytes.fromhex(parse_sha256(text)))]
 
@@ -254,7 +254,7 @@ def _repr_digests(request: Request) -> list[Checksum]:
 
 
 def _parts(value: object) -> list[Piece]:
-    """Read Box's list of parts: objects with offset, size and, if wanted, sha256."""
+    """Read a list of parts as Box sends it: objects with offset, size and optionally sha256."""
     if not isinstance(value, list):
         raise InvalidField("parts", "must be a list")
     parts = []

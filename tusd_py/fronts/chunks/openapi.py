@@ -1,4 +1,4 @@
-"""The parallel chunk API described as OpenAPI 3.1. Paths and methods are those of ``api``."""
+"""The OpenAPI 3.1 document of the parallel chunk API; a test compares its paths with the routes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SIZE: Final = {
 
 
 def document(root: str, config: Config) -> dict[str, Any]:
-    """Return the description, for an application that is mounted at ``root``."""
+    """Return the document, for an application mounted at ``root``."""
     return {
         "openapi": "3.1.0",
         "info": {

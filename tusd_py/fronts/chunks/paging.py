@@ -13,22 +13,22 @@ from tusd_py.fronts.chunks.fields import parse_size
 from tusd_py.service.caller import Caller
 from tusd_py.settings import Config
 
-#: Most items of one page, and how many there are unless a client says.
+#: Most items of one page, and the number when the client does not say.
 MOST_ITEMS: Final = 1000
 ITEMS: Final = 100
 
 
 def check_listing(config: Config, caller: Caller) -> None:
-    """Raise FeatureDisabled when there is nothing that the caller may list.
+    """Raise FeatureDisabled when the caller may list nothing.
 
-    What was made without a user is protected by its id alone, so a list of it has to be asked for.
+    What was created without a user is protected by its id alone, so only a setting lists it.
     """
     if caller.user is None and not config.list_anonymous:
         raise FeatureDisabled("lists are offered to users only, and nobody is logged in")
 
 
 def choice(value: str | None, name: str, choices: dict[str, Any]) -> Any:
-    """Return what a word of a query stands for; None when it is absent. Raises InvalidField."""
+    """Return the value for a word in the query; None when it is absent. Raises InvalidField."""
     if value is None:
         return None
     if value not in choices:
@@ -37,7 +37,7 @@ def choice(value: str | None, name: str, choices: dict[str, Any]) -> Any:
 
 
 def page_of(request: Request) -> tuple[int, int]:
-    """Return the limit and the offset that a query asks for. Raises InvalidField."""
+    """Return the limit and the offset of a query. Raises InvalidField."""
     query = request.query_params
     limit = min(parse_size(query.get("limit", ITEMS), "limit"), MOST_ITEMS)
     return limit or ITEMS, parse_size(query.get("offset", 0), "offset")
@@ -51,7 +51,7 @@ def page(
     place: tuple[int, int],
     query: dict[str, str],
 ) -> Response:
-    """Return one page of a list, with the paths of the one before and the next."""
+    """Return one page of a list, with the paths of the previous and the next one."""
     limit, offset = place
 
     def link(start: int) -> str:

@@ -23,7 +23,7 @@ from tusd_py.model.ranges import ByteRange
 from tusd_py.model.times import format_time
 
 _TYPE: Final = "urn:tusd-py:problem:"
-#: Where the type is not the code in other clothes.
+#: Types of problems that do not follow from the refusal's code.
 _NAMES: Final = {
     "ERR_UPLOAD_NOT_FOUND": "not-found",
     "ERR_UPLOAD_CONSUMED": "not-found",
@@ -35,9 +35,9 @@ _NAMES: Final = {
     "ERR_ORIGIN_NOT_ALLOWED": "forbidden",
     "ERR_INTERNAL_SERVER_ERROR": "internal",
 }
-#: What an application's refusal is called, by the status it chose.
+#: Types of an application's refusals, by the status that it chose.
 _REFUSED: Final = {401: "unauthorized", 403: "forbidden", 404: "not-found", 429: "quota"}
-#: Worth sending again as it is, or after what the members say.
+#: Requests that may succeed when sent again, unchanged or after what the members say.
 _RETRYABLE: Final = frozenset(
     {
         "chunk-size",
@@ -56,7 +56,7 @@ _RETRYABLE: Final = frozenset(
 
 
 def failure_members(failure: UploadError | CommitFailure) -> dict[str, Any]:
-    """Return a refusal, or a failure that the catalog remembers, as the members of a problem."""
+    """Return a refusal, or a failure that the catalog stored, as the members of a problem."""
     code, status = failure.code, failure.status
     name = _NAMES.get(code) or code.removeprefix("ERR_").lower().replace("_", "-")
     if code == UploadRefused.code:
@@ -72,7 +72,7 @@ def failure_members(failure: UploadError | CommitFailure) -> dict[str, Any]:
 
 
 def as_json(value: Fact) -> Any:
-    """Return a fact as clients see it: of a range both ends inclusive, as in Content-Range."""
+    """Return a fact as JSON; both ends of a range are inclusive, as in Content-Range."""
     match value:
         case ByteRange():
             return {"start": value.start, "end": value.stop - 1}
@@ -86,9 +86,9 @@ def as_json(value: Fact) -> Any:
 
 
 def problem(error: Exception, request: Request, urls: Urls) -> Response:
-    """Return the answer for a request that ended in ``error``.
+    """Return the answer to a request that raised ``error``.
 
-    For an error that is no refusal the client learns nothing but that; the log has the rest.
+    An error that is not a refusal is a 500 without details; the log has the exception.
     """
     if isinstance(error, HTTPException):
         error = UploadRefused(str(error.detail), status=error.status_code, headers=error.headers)
@@ -107,7 +107,7 @@ def problem(error: Exception, request: Request, urls: Urls) -> Response:
 
 
 def _members(error: UploadError, urls: Urls) -> dict[str, Any]:
-    """Return what only this protocol says: its fields, its URLs, its form of a time."""
+    """Return the members that only this protocol has: fields, URLs, and times in its form."""
     match error:
         case InvalidField():
             return {"errors": {error.name: [error.problem]}}

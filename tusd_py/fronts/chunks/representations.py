@@ -1,4 +1,4 @@
-"""Uploads, chunks and artifacts as clients of the chunk API see them."""
+"""Uploads, chunks and artifacts as JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tusd_py.model.times import format_time
 from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
 from tusd_py.service.sessions import View
 
-#: Chunks that are shown with their upload; more are on pages of their own.
+#: Most chunks that are shown with their upload; ``chunks/`` lists all of them in pages.
 INLINE_CHUNKS: Final = 1000
 STATES: Final = {state.value: state.value for state in UploadState} | {"complete": "completed"}
 

@@ -51,9 +51,9 @@ class ApiFront:
 
     @staticmethod
     def path_below(path: str, config: Config) -> str | None:
-        """Return the part of a path that this API knows; None: it is another front's.
+        """Return the part of a path below this API's prefix; None: the path belongs to another front.
 
-        Where the creation URL of tus lies within this API's paths, those are tus'.
+        If the creation URL of tus is within ``uploads/`` or ``artifacts/``, that one belongs to tus.
         """
         below = path.removeprefix(config.api_prefix + "/")
         if config.disable_api or not path.startswith(config.api_prefix + "/"):

@@ -11,12 +11,12 @@ from tusd_py.settings import Config
 class Urls:
     """Paths of things, as seen from outside."""
 
-    root: str  # where the application is mounted
+    root: str  # path at which the application is mounted
     config: Config
 
     @property
     def api(self) -> str:
-        """Where the API begins; no final slash."""
+        """Path of the API, without a final slash."""
         return self.root + self.config.api_prefix
 
     def upload(self, upload_id: str) -> str:
