@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.lab import Serve
 from tusd_py.model.body import Ended, Hash, Received, StopSignal
-from tusd_py.service.alive import stopped_when_idle
 from tusd_py.transfer.asgi import PortableBody
+from tusd_py.transfer.meanwhile import stopped_when_idle
 from tusd_py.transfer.multipart import MultipartBody
 from tusd_py.transfer.pump import FileSink, NullSink, pump
 

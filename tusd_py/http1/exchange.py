@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Message, Scope
 from tusd_py.model.body import Ended, Piece, StopSignal
 
 from .body_buffer import BodyBuffer
-from .fast_body import DirectBody
+from .direct_body import DirectBody
 from .framing import Announced, Chunked
 from .head import Head
 from .pool import Pool

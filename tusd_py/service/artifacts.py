@@ -28,15 +28,16 @@ from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore, MovesFiles, StoreFailed
-from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
 from tusd_py.service.disposal import Disposal
 from tusd_py.service.finishing import Finishing
+from tusd_py.service.hashing import Sha256, digest
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.reading import Reading
 from tusd_py.service.uploads import Uploads, Wanted
 from tusd_py.settings import Config
+from tusd_py.transfer.meanwhile import stopped_when_idle
 
 #: Where the files of artifacts are, below the upload directory. No upload id has a slash.
 FOLDER: Final = ".tusd-py/artifacts"

@@ -31,17 +31,18 @@ from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import Allocates, DataFileMissing, DataStore
-from tusd_py.service.alive import Sha256, digest, stopped_when_idle
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest, Sync
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.durability import syncs_chunks
 from tusd_py.service.expected import ExpectedDigests
 from tusd_py.service.finishing import Finishing
+from tusd_py.service.hashing import Sha256, digest
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
 from tusd_py.service.lookup import Lookup
 from tusd_py.settings import Config
+from tusd_py.transfer.meanwhile import stopped_when_idle
 from tusd_py.transfer.pump import NullSink, pump
 
 

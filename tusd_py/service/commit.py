@@ -20,12 +20,12 @@ from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, Upload
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.service.alive import Sha256, digest
 from tusd_py.service.artifacts import Artifacts, Made
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.finishing import Finishing
+from tusd_py.service.hashing import Sha256, digest
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
 from tusd_py.service.lookup import Lookup

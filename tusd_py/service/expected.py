@@ -9,8 +9,8 @@ from tusd_py.errors.chunks import ChunkDigestMismatch
 from tusd_py.errors.uploads import ChecksumMismatch
 from tusd_py.model.body import Hash
 from tusd_py.model.digests import Checksum
-from tusd_py.service.alive import Sha256
 from tusd_py.service.capabilities import Digest
+from tusd_py.service.hashing import Sha256
 
 
 @dataclass(frozen=True, slots=True)

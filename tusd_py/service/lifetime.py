@@ -11,6 +11,7 @@ from typing import Final
 from tusd_py.model.upload import Upload, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.settings import Config
+from tusd_py.transfer.meanwhile import meanwhile
 
 #: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
 #: by minutes is worth no write for every small PATCH.
@@ -49,25 +50,13 @@ class Lifetime:
         if upload.expires_at is None or not after:
             yield
             return
-        loop = asyncio.get_running_loop()
 
         async def renew() -> None:
             while True:
                 await self.catalog.renew(upload.id, self.clock() + after)
                 await asyncio.sleep(after / 3)
 
-        renewal: asyncio.Task[None] | None = None
-
-        def start() -> None:
-            nonlocal renewal
-            renewal = asyncio.create_task(renew())
-
         # The first renewal waits: most bodies are over long before.
         remaining = upload.expires_at - self.clock()
-        timer = loop.call_later(max(0.0, min(remaining / 2, after / 3)), start)
-        try:
+        with meanwhile(max(0.0, min(remaining / 2, after / 3)), renew):
             yield
-        finally:
-            timer.cancel()
-            if renewal is not None:
-                renewal.cancel()

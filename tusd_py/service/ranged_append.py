@@ -12,11 +12,11 @@ from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState, new_uuid
 from tusd_py.ports.ranges import RangeCatalog
 from tusd_py.ports.store import DataStore
-from tusd_py.service.alive import Sha256
 from tusd_py.service.capabilities import Digest, Sync
 from tusd_py.service.claims import refusal_of
 from tusd_py.service.durability import syncs_chunks
 from tusd_py.service.expected import ExpectedChecksum
+from tusd_py.service.hashing import Sha256
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
 from tusd_py.settings import Config

@@ -1,15 +1,11 @@
-"""Hashing, and watching over a body as it arrives: it ends when its sender falls silent."""
+"""Hashing what arrives, and what is stored."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from tusd_py.errors.uploads import UploadNotFound
-from tusd_py.model.body import Ended, StopSignal
 from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.capabilities import Digest
 
@@ -51,33 +47,3 @@ async def digest(of: Digest, data_file: str, start: int, stop: int, taken: Sha25
         except DataFileMissing:
             raise UploadNotFound from None
         start = until
-
-
-@contextmanager
-def stopped_when_idle(stop: StopSignal, timeout_s: float) -> Iterator[None]:
-    """Ask the body to end as STALLED once no byte has arrived for ``timeout_s``; 0: never."""
-    if not timeout_s:
-        yield
-        return
-
-    async def watch() -> None:
-        before = -1
-        while stop.position != before:
-            before = stop.position
-            await asyncio.sleep(timeout_s)
-        stop.request(Ended.STALLED)
-
-    watcher: asyncio.Task[None] | None = None
-
-    def start() -> None:
-        nonlocal watcher
-        watcher = asyncio.create_task(watch())
-
-    # A task is only made for the few bodies that take longer than this.
-    timer = asyncio.get_running_loop().call_later(timeout_s / 2, start)
-    try:
-        yield
-    finally:
-        timer.cancel()
-        if watcher is not None:
-            watcher.cancel()
