@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -327,7 +327,7 @@ class Config:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "upload_dir", Path(self.upload_dir))
-        object.__setattr__(self, "record_events", frozenset(map(EventType, self.record_events)))
+        object.__setattr__(self, "record_events", _event_types(self.record_events))
         object.__setattr__(self, "record_headers", frozenset(map(str.lower, self.record_headers)))
         object.__setattr__(self, "base_path", "/" + self.base_path.strip("/") + "/")
         if self.base_path == "//":
@@ -353,3 +353,10 @@ class Config:
             re.compile(self.cors_allow_origin)
         except re.error as error:
             raise BadSetting("cors_allow_origin", f"is not a regular expression: {error}") from None
+
+
+def _event_types(words: Iterable[str]) -> frozenset[EventType]:
+    try:
+        return frozenset(map(EventType, words))
+    except ValueError:
+        raise BadSetting("record_events", f"may have {', '.join(EventType)}") from None
