@@ -3,7 +3,6 @@
 import base64
 import sqlite3
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 from tests.chunks.lab import Api, Service, problem
 from tests.chunks.test_put import slow_put
 from tests.support.tus import payload, sha256
+from tests.support.waiting import eventually
 
 DATA = payload(3000)
 
@@ -188,11 +188,8 @@ def test_the_digests_of_all_parts_are_enough(server: Service, api: Api) -> None:
 
 def wait(api: Api, upload: dict[str, Any]) -> dict[str, Any]:
     """Look until the upload is not being committed any more."""
-    deadline = time.monotonic() + 20
-    while (found := api.view(upload))["state"] == "committing":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return found
+    eventually(lambda: api.view(upload)["state"] != "committing")
+    return api.view(upload)
 
 
 def test_a_large_upload_is_committed_in_the_background(serve: Callable[..., Service]) -> None:

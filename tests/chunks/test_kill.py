@@ -1,7 +1,6 @@
 """``kill -9`` at the worst moments: what is left is finished or undone, and the client goes on."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -11,6 +10,7 @@ import pytest
 from tests.chunks.lab import Api, Service
 from tests.chunks.test_put import slow_put
 from tests.support.tus import payload, sha256
+from tests.support.waiting import eventually
 
 DATA = payload(3000)
 
@@ -64,9 +64,7 @@ def test_e22_killed_during_the_commit(serve: Callable[..., Service]) -> None:
 
     thread = threading.Thread(target=commit)
     thread.start()
-    deadline = time.monotonic() + 20
-    while server.sql("SELECT state FROM uploads") != [("committing",)]:
-        assert time.monotonic() < deadline
+    eventually(lambda: server.sql("SELECT state FROM uploads") == [("committing",)])
     server.kill()
     thread.join()
     assert server.sql("SELECT state FROM uploads") == [("committing",)]
@@ -94,10 +92,7 @@ def test_e23_killed_between_the_rename_and_the_row(
     if is_renamed:
         (server.upload_dir / upload["id"]).rename(artifact)
     server.restart()
-    deadline = time.monotonic() + 10
-    while server.sql("SELECT * FROM artifacts WHERE NOT is_ready"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(lambda: not server.sql("SELECT * FROM artifacts WHERE NOT is_ready"))
     again = server.api()
     if is_renamed:
         assert again.http.get("/artifacts/a1/content").content == DATA

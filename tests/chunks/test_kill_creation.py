@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +16,7 @@ import pytest
 from tests.chunks.lab import Service, content_range
 from tests.support.server import command
 from tests.support.tus import payload, sha256
+from tests.support.waiting import eventually
 
 DATA = payload(1 << 20)
 DYING = [sys.executable, "-m", "tests.chunks.dying"]
@@ -30,9 +30,7 @@ def create(server: Service) -> httpx.Response:
 
 def check_swept(server: Service, files: set[str]) -> None:
     """Look until what the crash left is gone; then there is nothing but ``files``."""
-    deadline = time.monotonic() + 20
-    while server.sql("SELECT * FROM leftovers"):
-        assert time.monotonic() < deadline
+    eventually(lambda: not server.sql("SELECT * FROM leftovers"))
     assert server.files() == files
 
 

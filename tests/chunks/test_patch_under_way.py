@@ -2,11 +2,9 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -15,6 +13,7 @@ from tests.chunks.test_bridge import TUS, tus_create, tus_offset, tus_patch
 from tests.chunks.test_put import read_reply
 from tests.contract.bodies import sent
 from tests.support.tus import payload, sha256
+from tests.support.waiting import eventually
 from tusd_py import Config
 from tusd_py.assembly import Backends, open_backends
 from tusd_py.model.ranges import ByteRange
@@ -50,17 +49,13 @@ class Patch:
 
 @contextmanager
 def patching(server: Service, api: Api, upload_id: str, length: int = 1000) -> Iterator[Patch]:
-    where = urlsplit(server.origin)
-    with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
+    with socket.create_connection(server.host_port) as connection:
         connection.sendall(
             f"PATCH /files/{upload_id} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             f"Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n".encode()
             + DATA[:SENT]
         )
-        deadline = time.monotonic() + 10
-        while not (server.upload_dir / upload_id).read_bytes().startswith(DATA[:SENT]):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: (server.upload_dir / upload_id).read_bytes().startswith(DATA[:SENT]))
         yield Patch(api, upload_id, connection, length)
 
 

@@ -5,7 +5,6 @@ import json
 import resource
 import signal
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from tests.chunks.lab import Api, Service, content_range, problem
 from tests.chunks.test_expiry import embedded
 from tests.chunks.test_put import read_reply, slow_put
 from tests.support.tus import payload, sha256
+from tests.support.waiting import eventually
 from tusd_py import UploadRefused
 from tusd_py.fronts.chunks.problems import failure_members
 from tusd_py.model.commits import CommitFailure, Piece
@@ -46,15 +46,13 @@ def test_conditions_on_content(api: Api) -> None:
 def test_commit_while_tus_holds_the_upload(server: Service, api: Api) -> None:
     """What is missing is just arriving; whoever sends it is left in peace."""
     upload = api.create(0)
-    host, _, port = server.origin.removeprefix("http://").partition(":")
     other = api.create(10)
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection(server.host_port) as connection:
         connection.sendall(
             f"PATCH {other['tus_url']} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: 0\r\n"
             "Content-Type: application/offset+octet-stream\r\nContent-Length: 10\r\n\r\n12345".encode()
         )
-        while not server.sql("SELECT * FROM upload_chunks WHERE upload_id = ?", other["id"]):
-            time.sleep(0.01)
+        eventually(lambda: server.sql("SELECT * FROM upload_chunks WHERE upload_id = ?", other["id"]))
         fields = problem(api.commit(other, sha256(b"x")), "upload-incomplete", 409)
         assert fields["missing"] == fields["in_progress"] == [{"start": 0, "end": 9}]
         fields = problem(api.put(other, 5, b"67890"), "chunk-in-progress", 423)

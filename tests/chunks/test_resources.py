@@ -39,9 +39,8 @@ def send_large(server: Service, href: str, *, is_form: bool) -> bytes:
         head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
         tail = b"\r\n--b--\r\n"
         kind = "multipart/form-data; boundary=b"
-    host, _, port = server.origin.removeprefix("http://").partition(":")
     block = bytes(1 << 20)
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection(server.host_port) as connection:
         connection.settimeout(60)
         place = content_range(0, LARGE)["Content-Range"]
         connection.sendall(
@@ -133,8 +132,7 @@ def test_other_ways_to_make_the_file(serve: Callable[..., Service], how: str) ->
 def test_a_refusal_comes_before_the_body(server: Service) -> None:
     """What the header alone decides is said at once; ``Expect`` sends nothing at all."""
     upload = server.api().create(100)
-    host, _, port = server.origin.removeprefix("http://").partition(":")
-    with socket.create_connection((host, int(port))) as connection:
+    with socket.create_connection(server.host_port) as connection:
         connection.settimeout(10)
         connection.sendall(
             f"PUT {upload['href']} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"

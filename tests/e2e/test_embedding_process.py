@@ -5,7 +5,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 
 from tests.support.server import Server
 from tests.support.tus import MIB, OFFSET_STREAM, Tus, Wire, id_of, metadata, payload, wait_until
+from tests.support.waiting import eventually
 
 TOKEN = {"Authorization": "Bearer let-me-in"}
 
@@ -162,18 +162,12 @@ def test_finish_hook_that_was_killed_is_called_again(host: Host, tus: Tus) -> No
     with Wire(host.host_port) as wire:
         wire.begin_patch(url, 0, 3, **TOKEN)
         wire.send(b"abc")
-        deadline = time.monotonic() + 10
-        while not host.calls("finishing"):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: host.calls("finishing"))
         host.kill()
     assert host.finished() == []
     host.restart()
     assert tus.offset(url) == 3
-    deadline = time.monotonic() + 10
-    while tus.get(url).content != b"abc":
-        assert time.monotonic() < deadline, "the completion is lost"
-        time.sleep(0.05)
+    eventually(lambda: tus.get(url).content == b"abc")
     assert host.finished() == [id_of(url)]
 
 

@@ -18,6 +18,7 @@ import pytest
 from tests.support.fixtures import Serve
 from tests.support.process import Process
 from tests.support.tus import Tus, payload
+from tests.support.waiting import eventually
 
 FS = Path(__file__).parents[1] / "support" / "stalling_fs.py"
 SMALL = payload(10_000, seed=3)
@@ -40,10 +41,7 @@ class Medium:
         (self.control / call).touch()
 
     def until_stalled(self, call: str) -> None:
-        deadline = time.monotonic() + 20
-        while not (self.control / f"{call}.waits").exists():
-            assert time.monotonic() < deadline, f"nobody called {call}"
-            time.sleep(0.01)
+        eventually((self.control / f"{call}.waits").exists)
 
     def go_on(self) -> None:
         for order in self.control.iterdir():

@@ -10,8 +10,9 @@ import pytest
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from tests.support.lab import Serve, exchange, running, until
+from tests.support.lab import Serve, exchange, running
 from tests.support.tus import OFFSET_STREAM, TUS, metadata
+from tests.support.waiting import until
 from tusd_py import Upload, UploadRefused
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from starlette.requests import Request
 
-from tests.support.lab import Serve, Tus, running, until
+from tests.support.lab import Serve, Tus, running
 from tests.support.tus import checksum, id_of, metadata, sha256
+from tests.support.waiting import until
 from tusd_py import Config, EventType, Upload, UploadRefused
 from tusd_py.model.events import Event
 from tusd_py.service import expiry

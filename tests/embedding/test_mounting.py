@@ -17,7 +17,8 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
-from tests.support.lab import HOST, Tus, until
+from tests.support.lab import HOST, Tus
+from tests.support.waiting import until
 from tusd_py import Config, UploadApp, create_app
 
 pytestmark = pytest.mark.anyio

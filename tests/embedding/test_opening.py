@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import until
+from tests.support.waiting import until
 from tusd_py.assembly import open_backends
 from tusd_py.errors.server import StorageFull
 from tusd_py.settings import Config

@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.process import Process, free_port, listens
 from tests.support.tus import MIB, Tus, Wire, checksum, id_of, payload, wait_until
+from tests.support.waiting import eventually
 
 UVICORN = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--no-access-log"]
 SERVERS = {
@@ -100,10 +101,7 @@ def test_a_stalled_sender_is_taken_over_from(server: Host, tus: Tus) -> None:
     with Wire(("127.0.0.1", server.port)) as wire:
         wire.begin_patch(url.replace(f"http://127.0.0.1:{server.port}", "http://x"), 0, 11)
         wire.send(b"hello")
-        deadline = time.monotonic() + 5
-        while server.data(url) != b"hello":
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        eventually(lambda: server.data(url) == b"hello")
         begun = time.monotonic()
         assert tus.patch(url, 5, b" world").status_code == 204
         assert time.monotonic() - begun < 3

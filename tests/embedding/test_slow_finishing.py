@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Tus, running, until
+from tests.support.lab import Tus, running
 from tests.support.tus import id_of
+from tests.support.waiting import until
 from tusd_py import Upload
 
 pytestmark = pytest.mark.anyio

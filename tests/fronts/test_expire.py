@@ -7,8 +7,9 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from tests.support.lab import Serve, Tus, until
+from tests.support.lab import Serve, Tus
 from tests.support.tus import id_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from tests.fronts.test_taking_over import Stalled
-from tests.support.lab import Serve, Tus, until
+from tests.support.lab import Serve, Tus
 from tests.support.locks import LosesLocks
 from tests.support.tus import checksum, id_of, sha256
+from tests.support.waiting import until
 from tusd_py.model.upload import Upload
 from tusd_py.ports.locks import upload_lock
 

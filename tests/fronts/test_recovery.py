@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Run, until
+from tests.support.lab import Run
 from tests.support.tus import checksum, id_of, metadata
+from tests.support.waiting import until
 from tusd_py import Upload
 
 pytestmark = pytest.mark.anyio

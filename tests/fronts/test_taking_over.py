@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.lab import Serve, Tus, until
+from tests.support.lab import Serve, Tus
 from tests.support.tus import checksum
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from tests.support.lab import Serve, Tus, until
+from tests.support.lab import Serve, Tus
 from tests.support.tus import id_of
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -8,13 +8,13 @@ import socket
 import ssl
 import struct
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support.process import Process
+from tests.support.waiting import eventually
 
 LAB = Path(__file__).with_name("lab.py")
 
@@ -203,14 +203,6 @@ class Server(Process):
     def wait(self) -> int:
         """Return its exit status once it has ended."""
         return self.process.wait(10)
-
-
-def eventually(condition: Callable[[], object], within_s: float = 5) -> None:
-    """Wait until ``condition`` holds; fail when it does not in time."""
-    give_up = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < give_up, "this should have happened by now"
-        time.sleep(0.01)
 
 
 def chunked(*pieces: bytes, trailers: bytes = b"") -> bytes:

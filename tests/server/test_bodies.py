@@ -13,7 +13,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from .client import Client, Server, chunked, eventually
+from tests.support.waiting import eventually
+
+from .client import Client, Server, chunked
 
 DATA = random.Random(7).randbytes(3_000_000)
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.support.lab import until
+from tests.support.waiting import until
 from tusd_py.http1 import pool as pool_module
 from tusd_py.http1 import splice
 from tusd_py.http1.pool import Pool

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from .client import Client, Server, chunked, eventually
+from tests.support.waiting import eventually
+
+from .client import Client, Server, chunked
 
 HELLO = b"GET /hello HTTP/1.1\r\nHost: lab\r\n\r\n"
 

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from .client import Server, eventually
+from tests.support.waiting import eventually
+
+from .client import Server
 
 DATA = random.Random(9).randbytes(5_000_000)
 

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import eventually
 from tusd_py.http1.run import CannotListen, ServerSettings, serve
 
-from .client import Server, chunked, eventually
+from .client import Server, chunked
 
 
 def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:

@@ -7,7 +7,9 @@ import time
 
 import pytest
 
-from .client import Client, Server, eventually
+from tests.support.waiting import eventually
+
+from .client import Client, Server
 
 
 def _seconds_until_closed(client: Client) -> float:

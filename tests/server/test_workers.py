@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import eventually
 from tusd_py.http1.run import CannotListen, ServerSettings, serve
 
-from .client import Client, Server, eventually
+from .client import Client, Server
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lab import until
+from tests.support.waiting import until
 from tusd_py.adapters.store_file import writeback
 from tusd_py.adapters.store_file.writeback import WriteBack
 

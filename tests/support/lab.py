@@ -1,6 +1,5 @@
 """The laboratory: an application in this process, a client of it, and what it keeps."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -185,14 +184,6 @@ async def serve(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 async def tus(serve: Serve) -> Tus:
     """A client of an application with default settings."""
     return await serve()
-
-
-async def until(done: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    """Wait for what happens in the background."""
-    deadline = time.monotonic() + timeout_s
-    while not done():
-        assert time.monotonic() < deadline, f"it did not happen within {timeout_s} s"
-        await asyncio.sleep(0.01)
 
 
 def named(headers: Mapping[str, str | None]) -> dict[str, str]:

@@ -11,10 +11,10 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.client import eventually
 from tests.support.fixtures import Serve
 from tests.support.server import Server
 from tests.support.tus import Tus, Wire
+from tests.support.waiting import eventually
 from tests.tusd.test_workers import children
 
 #: tusd's, with their kinds, their help and the labels that they have from the start.
