@@ -28,16 +28,16 @@ class BodyBuffer:
         "_waiter",
         "_waiting_since",
         "_wire",
-        "buffered",
         "ended",
         "framing",
         "last_byte",
+        "size",
     )
 
     def __init__(self, wire: Wire, framing: Announced | Chunked) -> None:
         self.framing = framing
         self.ended: Ended | None = Ended.COMPLETE if framing.done else None
-        self.buffered = 0  # bytes that wait to be taken
+        self.size = 0  # bytes that wait to be taken
         self.last_byte = monotonic()
         self._wire = wire
         self._pieces: deque[bytes | bytearray] = deque()
@@ -62,7 +62,7 @@ class BodyBuffer:
         return rest
 
     def _append(self, payload: bytes) -> None:
-        self.buffered += len(payload)
+        self.size += len(payload)
         last = self._pieces[-1] if self._pieces else None
         if len(payload) >= _SMALL:
             self._pieces.append(payload)
@@ -70,7 +70,7 @@ class BodyBuffer:
             last += payload
         else:
             self._pieces.append(bytearray(payload))
-        if self.buffered >= BACKLOG:
+        if self.size >= BACKLOG:
             self._wire.pause_reading()
 
     def finish(self, ended: Ended) -> None:
@@ -89,29 +89,29 @@ class BodyBuffer:
     def abandon(self) -> None:
         """Drop all bytes, those to come as well; only the framing is followed to its end."""
         self.finish(Ended.STOPPED)
-        if self.buffered:
+        if self.size:
             self._pieces.clear()
-            self.buffered = 0
+            self.size = 0
 
     def take(self, limit: int | None = None) -> list[bytes | bytearray]:
         """Return what has arrived, at most ``limit`` bytes, and receive more."""
         taken: list[bytes | bytearray] = []
-        room = self.buffered if limit is None else min(limit, self.buffered)
+        room = self.size if limit is None else min(limit, self.size)
         while room and len(taken) < _MOST_PIECES:
             piece = self._pieces.popleft()
             if len(piece) > room:
                 self._pieces.appendleft(piece[room:])
                 piece = piece[:room]
             room -= len(piece)
-            self.buffered -= len(piece)
+            self.size -= len(piece)
             taken.append(piece)
-        if self.ended is None and self.buffered < BACKLOG:
+        if self.ended is None and self.size < BACKLOG:
             self._wire.resume_reading()
         return taken
 
     async def wait(self) -> None:
         """Wait until bytes arrive or the body ends."""
-        if self.buffered or self.ended is not None:
+        if self.size or self.ended is not None:
             return
         self._wire.resume_reading()
         self._waiter = self._wire.loop.create_future()
@@ -146,7 +146,7 @@ class BodyBuffer:
     def _stop_at_gap(self, stop: StopSignal) -> None:
         if self.ended is not None or self._stop is not stop:
             return
-        reason = stop.ends(ahead=self.buffered)
+        reason = stop.ends(ahead=self.size)
         if reason is None:
             self._stop = None
             return

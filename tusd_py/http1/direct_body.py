@@ -60,13 +60,13 @@ class DirectBody:
     def __init__(
         self,
         sock: socket.socket,
-        inbox: BodyBuffer,
+        buffer: BodyBuffer,
         head: list[bytes | bytearray],
         pool: Pool,
         stop: StopSignal,
     ) -> None:
         self._sock = sock  # non-blocking, ours to close
-        self._inbox = inbox  # the transport, to which ``sock`` belongs, is paused
+        self._buffer = buffer  # the transport, to which ``sock`` belongs, is paused
         self._head = head  # what it had already received
         self._pool = pool
         self._stop = stop
@@ -84,27 +84,27 @@ class DirectBody:
         if reason is None and self._pause is _Pause.DRY:
             reason = await self._until_readable()
         if reason is not None:
-            self._inbox.finish(reason)
+            self._buffer.finish(reason)
             return 0, reason
-        pool, wanted = self._pool, min(room, sum(map(len, self._head)) + (self._inbox.framing.left or 0))
+        pool, wanted = self._pool, min(room, sum(map(len, self._head)) + (self._buffer.framing.left or 0))
         turn = _Turn(fd, offset, wanted, hashes, pool.slice_s, pool.has_spare, pool.spare_hashers)
         try:
             self._pause = await pool.run(self._work, turn)
         finally:
-            self._inbox.skip(turn.received)
+            self._buffer.skip(turn.received)
         ended: Ended | None = None
         if self._pause is _Pause.FULL:
-            ended = Ended.OVERRUN if self._inbox.framing.left else Ended.COMPLETE
+            ended = Ended.OVERRUN if self._buffer.framing.left else Ended.COMPLETE
         elif self._pause is _Pause.GONE:
             ended = Ended.DISCONNECTED
-            self._inbox.finish(ended)
+            self._buffer.finish(ended)
         return turn.offset - offset, ended
 
     def close(self) -> None:
         """Return the socket to the transport."""
         self._sock.close()
         if self._pause is not _Pause.FULL:
-            self._inbox.finish(Ended.STOPPED)
+            self._buffer.finish(Ended.STOPPED)
 
     # In a thread
 

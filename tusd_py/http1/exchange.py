@@ -50,13 +50,13 @@ class Exchange:
     ) -> None:
         self.head = head
         self.calls = pool
-        self.inbox = BodyBuffer(wire, Chunked() if head.length is None else Announced(head.length))
+        self.buffer = BodyBuffer(wire, Chunked() if head.length is None else Announced(head.length))
         self.response = Response(wire, head.method, head.version, self._may_keep, default_headers)
         self.started_at = monotonic()
         self.stopping = False
         self._wire = wire
         self._on_end = on_end  # called once: the response is queued and nothing uses the body any more
-        self._awaits_continue = head.expects_continue and not self.inbox.framing.done
+        self._awaits_continue = head.expects_continue and not self.buffer.framing.done
         self._body_taken = False  # the last http.request has been handed out
         self._stop: StopSignal | None = None  # while the body is being taken
         self._direct: DirectBody | None = None
@@ -72,7 +72,7 @@ class Exchange:
     @property
     def trailers(self) -> Headers:
         """Trailer fields (lower-case name, value) of a chunked body; filled once it has ended."""
-        return self.inbox.framing.trailers
+        return self.buffer.framing.trailers
 
     def open(self, stop: StopSignal) -> None:
         """See Body. ``stop`` is asked to stop with ``SHUTDOWN`` when the server goes down."""
@@ -84,39 +84,39 @@ class Exchange:
 
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """See Body."""
-        inbox = self.inbox
+        buffer = self.buffer
         while True:
-            pieces = inbox.take(room)
+            pieces = buffer.take(room)
             if pieces:
                 return pieces, None
-            if room == 0 and (inbox.buffered or inbox.framing.left):
+            if room == 0 and (buffer.size or buffer.framing.left):
                 return [], Ended.OVERRUN
-            if inbox.ended is not None:
-                return [], inbox.ended
-            await inbox.wait()
+            if buffer.ended is not None:
+                return [], buffer.ended
+            await buffer.wait()
 
     def direct(self, room: int) -> DirectBody | None:
         """See Body: for a large one of known length, from the socket by worker threads."""
-        inbox, stop = self.inbox, self._stop
-        left = inbox.framing.left
-        if left is None or left <= self.calls.quick_bytes or room <= inbox.buffered:
+        buffer, stop = self.buffer, self._stop
+        left = buffer.framing.left
+        if left is None or left <= self.calls.quick_bytes or room <= buffer.size:
             return None
-        if stop is None or inbox.ended is not None or self._wire.tls:
+        if stop is None or buffer.ended is not None or self._wire.tls:
             return None
         try:
             sock = self._wire.dup()
         except OSError:  # connection lost, or out of descriptors: the event loop's way needs none
             return None
-        inbox.go_on()
-        head = inbox.take(room)
+        buffer.go_on()
+        head = buffer.take(room)
         self._wire.pause_reading()
-        self._direct = DirectBody(sock, inbox, head, self.calls, stop)
+        self._direct = DirectBody(sock, buffer, head, self.calls, stop)
         return self._direct
 
     def close(self) -> None:
         """See Body."""
         self._stop = None
-        self.inbox.go_on()
+        self.buffer.go_on()
         if self._direct is not None:
             self._direct.close()
             self._direct = None
@@ -125,27 +125,27 @@ class Exchange:
 
     def _on_stop(self) -> None:
         if self._stop is not None and self._direct is None:  # else nobody takes it, or who does looks himself
-            self.inbox.stop(self._stop)
+            self.buffer.stop(self._stop)
 
     async def receive(self) -> Message:
         """ASGI's ``receive``."""
-        inbox = self.inbox
+        buffer = self.buffer
         while not (self._body_taken or self.response.complete):
             self._ask_for_body()
-            pieces = inbox.take()
-            if pieces or inbox.ended is Ended.COMPLETE:
-                more = inbox.buffered > 0 or inbox.ended is not Ended.COMPLETE
+            pieces = buffer.take()
+            if pieces or buffer.ended is Ended.COMPLETE:
+                more = buffer.size > 0 or buffer.ended is not Ended.COMPLETE
                 self._body_taken = not more
                 body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
                 return {"type": "http.request", "body": bytes(body), "more_body": more}
-            if inbox.ended is not None:
+            if buffer.ended is not None:
                 break
-            await inbox.wait()
-        if inbox.ended is Ended.COMPLETE and not (self.response.complete or self._wire.lost):
+            await buffer.wait()
+        if buffer.ended is Ended.COMPLETE and not (self.response.complete or self._wire.lost):
             if self._over is None:
                 self._over = self._wire.loop.create_future()
             await asyncio.shield(self._over)
-        ended = inbox.ended
+        ended = buffer.ended
         if ended is None or ended is Ended.COMPLETE:
             ended = Ended.DISCONNECTED
         return {"type": "http.disconnect", "tusd_py.ended": ended.value}
@@ -198,11 +198,11 @@ class Exchange:
 
     def on_eof(self) -> None:
         """Handle the client's FIN: an unfinished body ends here."""
-        self.inbox.finish(Ended.DISCONNECTED)
+        self.buffer.finish(Ended.DISCONNECTED)
 
     def on_lost(self) -> None:
         """Handle the end of the connection; bytes that had arrived can still be read."""
-        self.inbox.finish(Ended.DISCONNECTED)
+        self.buffer.finish(Ended.DISCONNECTED)
         if self._direct is not None:
             self._direct.on_lost()
         self.finish()
@@ -222,28 +222,28 @@ class Exchange:
         else:
             stop = StopSignal()
             stop.request(Ended.SHUTDOWN)
-            self.inbox.stop(stop)
+            self.buffer.stop(stop)
 
     def on_tick(self, now: float, network_timeout_s: float) -> None:
         """End a body of which nothing arrives for too long."""
-        (self._direct or self.inbox).on_tick(now, network_timeout_s)
+        (self._direct or self.buffer).on_tick(now, network_timeout_s)
 
     def _may_keep(self) -> bool:
         """Return whether the connection can be used again after the response that starts now."""
-        if self.stopping or not self.head.keep_alive or self.inbox.ended in _BROKEN:
+        if self.stopping or not self.head.keep_alive or self.buffer.ended in _BROKEN:
             return False
         if self._awaits_continue:
             # The client may or may not send its body now, so the start of its next request is unknown.
             return False
-        left = self.inbox.framing.left
-        return self.inbox.framing.done or (left is not None and left <= DRAINABLE)
+        left = self.buffer.framing.left
+        return self.buffer.framing.done or (left is not None and left <= DRAINABLE)
 
     def _ask_for_body(self) -> None:
         if not self._awaits_continue:
             return
         self._awaits_continue = False
-        inbox = self.inbox
-        if not (inbox.buffered or inbox.framing.done or self.response.started or self._wire.lost):
+        buffer = self.buffer
+        if not (buffer.size or buffer.framing.done or self.response.started or self._wire.lost):
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 

@@ -108,13 +108,13 @@ class UploadProtocol(asyncio.Protocol):
             return
         exchange = self._exchange
         if exchange is not None:
-            data = exchange.inbox.feed(data) if not exchange.inbox.framing.done else data
+            data = exchange.buffer.feed(data) if not exchange.buffer.framing.done else data
             if self._phase is _Phase.EXCHANGE:
                 self._pending += data
                 if len(self._pending) >= _PIPELINED:
                     self._wire.pause_reading()
                 return
-            if not exchange.inbox.framing.done:
+            if not exchange.buffer.framing.done:
                 return
             self._await_head()
         if not self._pending:
@@ -152,7 +152,7 @@ class UploadProtocol(asyncio.Protocol):
         if context.stopping:
             exchange.shut_down()
         if body:
-            self._pending = body if exchange.inbox.framing.done else exchange.inbox.feed(body)
+            self._pending = body if exchange.buffer.framing.done else exchange.buffer.feed(body)
         if self._eof:
             exchange.on_eof()
         task = self._loop.create_task(exchange.run(self._app, self._scope(head, exchange)))
@@ -185,10 +185,10 @@ class UploadProtocol(asyncio.Protocol):
             return
         if self._wire.lost:
             return
-        exchange.inbox.abandon()
+        exchange.buffer.abandon()
         if not exchange.response.keep_alive:
-            self._linger(drained=exchange.inbox.framing.done and not self._pending)
-        elif exchange.inbox.framing.done:
+            self._linger(drained=exchange.buffer.framing.done and not self._pending)
+        elif exchange.buffer.framing.done:
             self._await_head()
             if self._pending or self._eof or self._context.stopping:
                 self._loop.call_soon(self._next)  # not within the application's send()

@@ -12,7 +12,7 @@ class ClientGone(OSError):
 
 
 class Wire:
-    """What the exchange, the inbox and the response share of a connection."""
+    """What the exchange, the buffer and the response share of a connection."""
 
     __slots__ = ("_drained", "_given", "_reading", "_taken", "_taken_at", "loop", "lost", "tls", "transport")
 
