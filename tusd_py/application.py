@@ -26,7 +26,8 @@ from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
 from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.http.cors import Cors
-from tusd_py.fronts.http.shared import refusal, route_path
+from tusd_py.fronts.http.refusals import refusal
+from tusd_py.fronts.http.urls import route_path
 from tusd_py.fronts.tus.grammar import VERSION
 from tusd_py.ports.events import Outbox
 from tusd_py.settings import Config

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.routing import Mount
 
 from tusd_py import Config, HookReply, Upload, create_app
-from tusd_py.fronts.http.shared import HttpRequest
+from tusd_py.fronts.http.caller import HttpRequest
 
 uploads = create_app(Config(upload_dir=Path(os.environ["UPLOAD_DIR"])))
 

@@ -16,7 +16,9 @@ from tusd_py.fronts.chunks.front import field_digest, urls_of
 from tusd_py.fronts.chunks.paging import check_listing, page, page_of
 from tusd_py.fronts.chunks.representations import artifact_facts
 from tusd_py.fronts.downloads.front import Content, Downloads
-from tusd_py.fronts.http.shared import Fields, caller_of, creation_url
+from tusd_py.fronts.http.caller import caller_of
+from tusd_py.fronts.http.headers import Fields
+from tusd_py.fronts.http.urls import creation_url
 from tusd_py.model.digests import Checksum
 from tusd_py.service.artifacts import Artifacts, Made, file_of
 from tusd_py.service.caller import Caller

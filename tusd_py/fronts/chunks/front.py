@@ -23,8 +23,10 @@ from tusd_py.fronts.chunks.representations import (
     upload_summary,
 )
 from tusd_py.fronts.chunks.urls import Urls
+from tusd_py.fronts.http.caller import caller_of
 from tusd_py.fronts.http.checksum import parse_checksum
-from tusd_py.fronts.http.shared import caller_of, creation_url, joined
+from tusd_py.fronts.http.headers import joined
+from tusd_py.fronts.http.urls import creation_url
 from tusd_py.model.body import Body
 from tusd_py.model.commits import Piece
 from tusd_py.model.digests import ALGORITHMS, Checksum

@@ -16,7 +16,7 @@ from tusd_py.errors.chunks import ChunkInProgress, SessionExpired
 from tusd_py.errors.requests import InvalidChecksum, InvalidField
 from tusd_py.errors.uploads import UploadRefused
 from tusd_py.fronts.chunks.urls import Urls
-from tusd_py.fronts.http.shared import refusal, refusal_headers
+from tusd_py.fronts.http.refusals import refusal, refusal_headers
 from tusd_py.model.commits import CommitFailure, Fact, Piece
 from tusd_py.model.digests import ALGORITHMS
 from tusd_py.model.ranges import ByteRange

@@ -1,4 +1,4 @@
-"""Grammar that several header fields share."""
+"""The header section of a request, and grammar that several header fields share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import base64
 import binascii
 import re
 from typing import Final, Protocol
+
+from starlette.types import Scope
 
 from tusd_py.errors.requests import MalformedHeader
 from tusd_py.model.upload import MAX_LENGTH
@@ -18,6 +20,27 @@ class HeaderFields(Protocol):
 
     def getlist(self, key: str) -> list[str]:
         """Return the value of every line with the name ``key``, without regard to case."""
+
+
+class Fields:
+    """The header section of a request, by name; built once for each request, as tus reads many fields."""
+
+    __slots__ = ("_lines",)
+
+    def __init__(self, scope: Scope) -> None:
+        self._lines: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            self._lines.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def getlist(self, key: str) -> list[str]:
+        """Return the value of every line with the name ``key``, without regard to case."""
+        return self._lines.get(key.lower(), [])
+
+
+def joined(fields: HeaderFields, name: str) -> str | None:
+    """Return a field whose value may be spread over several lines (RFC 9110, Field Lines); None if absent."""
+    lines = fields.getlist(name)
+    return ", ".join(lines) if lines else None
 
 
 def quote(text: str) -> str:

@@ -12,8 +12,10 @@ from tusd_py import observe
 from tusd_py.errors.requests import FeatureDisabled, InvalidChecksum, MethodNotAllowed
 from tusd_py.errors.uploads import FinalIsImmutable
 from tusd_py.fronts.downloads.front import Downloads
+from tusd_py.fronts.http.caller import caller_of
 from tusd_py.fronts.http.checksum import ALGORITHM_LIST, parse_checksum
-from tusd_py.fronts.http.shared import Fields, caller_of, creation_url
+from tusd_py.fronts.http.headers import Fields
+from tusd_py.fronts.http.urls import creation_url
 from tusd_py.fronts.tus import grammar as tus
 from tusd_py.fronts.tus.concat import partial_id
 from tusd_py.model.body import Body
