@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.process import free_port
-from tests.support.server import command
+from tests.support.server import Server, command
 from tests.support.tus import MIB, Tus, Wire, id_of, payload, wait_until
 
 SIZE = 4 * MIB
@@ -78,6 +79,47 @@ def test_sigterm_of_an_idle_server_is_quick_despite_open_connections(
         begin = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - begin < 8.0
+
+
+@WORKERS
+def test_a_client_that_was_answered_holds_the_end_up_for_a_moment_only(
+    serve: Serve, flags: tuple[str, ...]
+) -> None:
+    """tusd, 1.6. It neither closes nor sends; a connection that stays open gets two seconds otherwise."""
+    server = serve("-shutdown-timeout", "10s", *flags)
+    with Tus(server.url) as tus, Wire(server.host_port) as wire:
+        url = tus.create(SIZE)
+        wire.begin_patch(url, 0, SIZE)
+        wire.send(payload(HALF))
+        wait_until(HALF, server.upload_dir / id_of(url))
+        begin = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - begin < 2
+        reply = wire.reply()
+    assert reply is not None
+    assert reply.status == 503
+
+
+def test_a_worker_that_hangs_holds_the_end_up_no_longer_than_allowed(serve: Serve) -> None:
+    """tusd, 1.6: the time limit, and at most a tenth of it; the status is 0."""
+    server = serve("-shutdown-timeout", "8s", "-workers", "2")
+    worker = int(Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()[0])
+    os.kill(worker, signal.SIGSTOP)
+    begin = time.monotonic()
+    assert server.stop() == 0
+    assert 7.9 < time.monotonic() - begin < 8.8
+
+
+def test_a_thread_that_hangs_holds_the_end_up_no_longer_than_allowed(tmp_path: Path) -> None:
+    """tusd, 1.6. Python waits for threads as it ends, for one in a call that does not return, too."""
+    hangs = "import sys, threading; threading.Thread(target=threading.Event().wait).start()"
+    program = f"{hangs}; from tusd_py.command.main import main; sys.exit(main(sys.argv[1:]))"
+    server = Server(tmp_path / "up", "-shutdown-timeout", "8s", words=[sys.executable, "-c", program])
+    with server:
+        begin = time.monotonic()
+        assert server.stop() == 0
+        assert 7.9 < time.monotonic() - begin < 8.8
+        assert "Shutdown timed out; requests that were left are cut off." in server.output()
 
 
 def test_second_signal_exits_at_once(serve: Serve) -> None:

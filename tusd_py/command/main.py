@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
@@ -47,6 +48,7 @@ Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on po
 """
 #: What may stand in a file for ``-config``; the same file serves every command.
 _IN_FILES: Final = [flag for flag in SERVE_FLAGS if flag.name not in {*ONCE, "config"}]
+_END_AFTER: Final = 1.05  # times the time limit for the end: after the workers and what they close
 #: Errors that mean that a directory cannot be used.
 _UNUSABLE: Final = (OSError, CatalogUnusable, StoreFailed, ValueError, UploadError)
 
@@ -145,7 +147,7 @@ def _serve_or_check(line: flags.CommandLine) -> int:
         serve_to_operator(app, metrics_path=command.metrics_path if command.expose_metrics else None)
         return app
 
-    settings = replace(settings, on_listening=announce, on_stopping=_say_end)
+    settings = replace(settings, on_listening=announce, on_stopping=lambda: _end_in_time(settings))
     return _run(make_app, settings, counts=command.expose_metrics)
 
 
@@ -163,8 +165,17 @@ def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts:
     return status
 
 
-def _say_end() -> None:
+def _end_in_time(settings: ServerSettings) -> None:
+    """Say that the server ends, and see to it that nothing makes it last: neither a hook nor a medium."""
     observe.say("Received interrupt signal. Shutting down tusd-py...")
+    watch = threading.Timer(settings.shutdown_timeout_s * _END_AFTER, _end_now)
+    watch.daemon = True
+    watch.start()
+
+
+def _end_now() -> None:
+    observe.say("Shutdown timed out; requests that were left are cut off.")
+    os._exit(0)
 
 
 def _ignored(line: flags.CommandLine) -> Iterator[str]:

@@ -26,7 +26,7 @@ from .settings import ServerSettings
 from .worker import Worker
 
 _RESTART_PAUSE_S = 0.5  # for a worker that died right after its start
-_KILL_AFTER_S = 2.0  # over the workers' own time limit
+_KILL_AFTER = 1.02  # times the workers' own time limit
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 _logger = logging.getLogger("tusd_py.server")
@@ -168,7 +168,7 @@ class _Supervisor:
     def _stop(self) -> int:
         """End the workers; return status 1 when a second signal ends them at once."""
         announce_end(self._settings)
-        give_up = monotonic() + self._settings.shutdown_timeout_s + _KILL_AFTER_S
+        give_up = monotonic() + self._settings.shutdown_timeout_s * _KILL_AFTER
         self._send(signal.SIGTERM)
         while self._started and monotonic() < give_up:
             self._wait(max(give_up - monotonic(), 0))
