@@ -1,1 +1,1 @@
-"""Every rule about uploads. Knows interfaces; knows no header and no Starlette."""
+"""The use cases: every rule about uploads. Knows the ports, but no header and no Starlette."""

@@ -1,4 +1,4 @@
-"""Taking over what only the directory knows: uploads that tusd left, or that a lost catalog knew."""
+"""Takes over uploads that only the directory knows: tusd made them, or their catalog was lost."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tusd_py.ports.store import DataStore
 from tusd_py.service.artifacts import file_of
 from tusd_py.service.lookup import Lookup
 
-#: Lock of whoever takes a directory over. No upload can have this id.
+#: Lock of the process that takes a directory over.
 _LOCK: Final = other_lock("adoption")
 _TIMEOUT_S: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adoption:
-    """Takes over."""
+    """Takes over uploads and artifacts."""
 
     catalog: Catalog
     store: DataStore
@@ -30,12 +30,12 @@ class Adoption:
     lookup: Lookup
 
     async def adopt_directory(self) -> None:
-        """Take over what is in the directory, if no process did that to its end before.
+        """Take over what is in the directory, unless a process has done so completely.
 
-        Another one that is at it is waited for: until it is done nothing may be deleted.
+        Waits for another process that is doing it: until then nothing may be deleted.
 
         Raises:
-            UploadLocked: It takes longer than ten minutes.
+            UploadLocked: The other process takes longer than ten minutes.
         """
         if not await self.catalog.is_new():
             return
@@ -46,10 +46,10 @@ class Adoption:
                 await self.catalog.set_known()
 
     async def _adopt_uploads(self) -> int:
-        """Take every upload of the directory into a catalog that does not know it; return their number.
+        """Add every upload of the directory to a catalog that does not know it; return their number.
 
-        All of them, before anything is deleted or expires: a final counts as a user of its partials' data
-        files only once it is known, and an upload that nobody asks for expires only once it is known, too.
+        All of them, before anything is deleted or expires: only the catalog's finals protect their partials'
+        data files, and only uploads in the catalog expire.
         """
         names = await self.store.exported()
         adopted = [upload for name in names if (upload := await self.lookup.adopt(name)) is not None]
@@ -63,7 +63,7 @@ class Adoption:
         return len(adopted)
 
     async def _adopt_artifacts(self) -> int:
-        """Take the artifacts that a lost catalog knew, and whose files are there, into one that is new."""
+        """Add the artifacts that have an export and a file to a new catalog; return their number."""
         exported = await self.artifacts.exported()
         found = [each for each in exported if await self.store.size(file_of(each)) == each.size]
         if found:

@@ -1,4 +1,4 @@
-"""Appending the body of one request to an upload: the rules, in the order they are applied."""
+"""Appends the body of a request to an upload: the rules, in the order in which they apply."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tusd_py.settings import Config
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """An upload after a body: how many bytes count now, and why the body ended."""
+    """An upload after a body: how many of its bytes count, and why the body ended."""
 
     offset: int
     ended: Ended
@@ -56,7 +56,7 @@ class Appender:
     finishing: Finishing
     lifetime: Lifetime
     ranged: RangedAppend
-    verified: VerifiedAppend | None  # where the data store can take bytes back
+    verified: VerifiedAppend | None  # None: the data store cannot discard bytes
 
     async def append(
         self,
@@ -68,28 +68,28 @@ class Appender:
         *,
         length: int | None = None,
     ) -> Progress:
-        """Store ``body`` at ``offset`` (bytes) and return how far the upload is.
+        """Store ``body`` at ``offset`` (bytes) and return the upload with its new offset.
 
-        When it returns, every byte below the new offset is in the data file, is verified when ``expected``
-        asks for it, and survives a power cut as the durability setting says.
+        On return every byte below the new offset is in the data file, is verified if ``expected`` has a
+        checksum, and survives a power cut as the durability setting says.
 
         Args:
-            length: Total number of bytes, when the client declares the length of a deferred upload.
+            length: Total number of bytes, if the client declares the length of a deferred upload.
 
         Raises:
             FeatureDisabled, UploadNotFound, UploadExpired, FinalIsImmutable, OffsetMismatch, UploadLocked,
             InvalidUploadLength, MaxSizeExceeded: nothing was written.
-            LengthExceeded: Announced as longer than the upload: nothing was written. Found to be longer:
-                the upload's bytes are stored and complete, the rest is not.
+            LengthExceeded: The body is longer than the upload. If it was announced so, nothing was written;
+                else the upload's bytes are stored and complete, the rest is not.
             ChecksumMismatch, MalformedHeader: the body's bytes were discarded.
-            UnexpectedEof, ReadTimeout, UploadInterrupted, ServerShutdown, StorageFull: what had arrived
-                is stored, unless it awaited its checksum.
+            UnexpectedEof, ReadTimeout, UploadInterrupted, ServerShutdown, StorageFull: the bytes that had
+                arrived are stored, unless they awaited their checksum.
         """
         self.check_offered(expected)
         stop = StopSignal()
 
         async def check() -> None:
-            # A request with no prospects must not stop a writer that is doing well.
+            # A request that would be refused must not stop a writer.
             current = await self.lookup.find_in_use(upload_id, caller)
             await self._check(current, offset)
 
@@ -108,17 +108,17 @@ class Appender:
             return await self._conclude(declared, written, held, caller)
 
     def check_offered(self, expected: ExpectedChecksum) -> None:
-        """Raise FeatureDisabled for a checksum where bytes that are wrong could not be taken back."""
+        """Raise FeatureDisabled for a checksum if the store could not discard wrong bytes."""
         if expected.is_asked_for and self.verified is None:
             raise FeatureDisabled("Upload-Checksum is not offered here")
 
     async def fill(
         self, upload: Upload, body: Body, expected: ExpectedChecksum, held: Held, caller: Caller
     ) -> Progress:
-        """Store the first bytes of an upload that nobody knows of yet; its lock is ``held``.
+        """Store the first bytes of an upload whose URL no client knows yet; its lock is ``held``.
 
         Raises:
-            UploadError: As ``append``. Unless the body came whole, the upload is not finished.
+            UploadError: As ``append``. If the body ended early, the upload is not finished.
         """
         self._check_room(upload, 0, body)
         written = await self._write(upload, 0, body, expected, held)
@@ -127,7 +127,7 @@ class Appender:
         return await self._conclude(upload, written, held, caller)
 
     async def _found(self, upload_id: str, held: Held, caller: Caller) -> Upload:
-        """Return the upload, without what an earlier request left that never was verified."""
+        """Return the upload, without unverified bytes that an earlier request left."""
         upload = await self.lookup.find(upload_id, caller)
         return upload if self.verified is None else await self.verified.recovered(upload, held)
 
@@ -140,7 +140,7 @@ class Appender:
         await self.ranged.check(upload)
 
     def _declared(self, upload: Upload, offset: int, length: int) -> Upload:
-        """Return the upload with the length that the client declares; nothing is kept yet."""
+        """Return the upload with the length that the client declares; nothing is stored yet."""
         if upload.length == length:  # a retry after a lost answer repeats it
             return upload
         if upload.length is not None:
@@ -161,13 +161,13 @@ class Appender:
         await self.store.export(upload)
 
     def _check_room(self, upload: Upload, offset: int, body: Body) -> None:
-        """Refuse a body that says beforehand that it does not fit; nothing of it is stored."""
+        """Refuse a body whose announced length does not fit; nothing of it is stored."""
         if body.length is None or offset + body.length <= self._limit(upload):
             return
         raise self._too_long(upload, offset)
 
     def _limit(self, upload: Upload) -> int:
-        """Return at which byte the upload ends at the latest."""
+        """Return the offset at which the upload ends at the latest."""
         if upload.length is not None:
             return upload.length
         return self.config.max_size or MAX_LENGTH
@@ -205,21 +205,21 @@ class Appender:
         return _Written(offset + received.count, received.ended)
 
     async def _conclude(self, upload: Upload, written: _Written, held: Held, caller: Caller) -> Progress:
-        """Renew the expiry, finish what is full, and say why the body ended early if it did."""
+        """Renew the expiry, finish a full upload, and raise if the body ended early."""
         held.check()
         progress = Progress(upload, written.offset)
         if completes(upload, written.offset):
             progress = await self._finished(progress, held, caller)
         elif upload.state is UploadState.OPEN:
             progress = replace(progress, upload=await self.lifetime.renewed(progress.upload))
-        # Stopped or stalled behind the last byte, before the end of the coding: nothing is missing.
+        # Stopped or stalled after the last byte, before the end of the coding: nothing is missing.
         is_whole = written.offset == upload.length and written.ended is not Ended.OVERRUN
         if written.ended is Ended.COMPLETE or is_whole:
             return progress
         raise self._early_end(upload, written)
 
     async def _finished(self, progress: Progress, held: Held, caller: Caller) -> Progress:
-        """Finish what is full. Where a chunk before these bytes was deleted meanwhile, it is not."""
+        """Finish a full upload. It is not full if a chunk before these bytes was deleted meanwhile."""
         try:
             done, reply = await self.finishing.finish(progress.upload, held, caller.request)
         except SessionIncomplete:

@@ -1,7 +1,7 @@
-"""Artifacts: complete content under its digest. A session's file is renamed, never copied.
+"""Artifacts: complete content, named by its digest. A session's file is renamed, never copied.
 
-Order of making one: a pending row, the rename, the row is ready, the upload goes. Whatever moment a process
-dies at, looking whether the file has its final name says what is left to do.
+The steps are: insert a pending row, rename the file, mark the row as ready, remove the upload. Whenever a
+process dies, the name of the file shows which steps are left.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ FOLDER: Final = ".tusd-py/artifacts"
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """An artifact, and whether this request made it."""
+    """An artifact, and whether this request created it."""
 
     artifact: Artifact
     is_new: bool
@@ -58,7 +58,7 @@ def file_of(artifact: Artifact) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Artifacts:
-    """Makes, finds and deletes artifacts."""
+    """Creates, finds and deletes artifacts."""
 
     config: Config
     catalog: Catalog
@@ -76,13 +76,13 @@ class Artifacts:
     reading: Reading
 
     async def from_upload(self, upload: Upload, caller: Caller) -> Made:
-        """Make an artifact of a complete upload, which goes.
+        """Create an artifact from a complete upload, and remove the upload.
 
         Raises UploadNotCommitted, UploadNotFound, UploadLocked, ArtifactExists.
         """
 
         async def check() -> None:
-            # Whoever is still writing to it must not be stopped for an artifact that cannot be made yet.
+            # A writer must not be stopped for an artifact that cannot be created yet.
             current = await self.lookup.find_in_use(upload.id, caller)
             if current.state is UploadState.OPEN and not await self.finishing.is_due(current):
                 raise UploadNotCommitted(upload.id)
@@ -109,12 +109,12 @@ class Artifacts:
         metadata: dict[str, bytes],
         caller: Caller,
     ) -> Made:
-        """Make an artifact of the bytes of one request.
+        """Create an artifact from the bytes of one request.
 
         Args:
-            expected: Returns what the client says that their sha256 is, once they have come.
+            expected: Returns the sha256 that the client gives; called after the body.
 
-        Raises MaxSizeExceeded, DigestMismatch, InvalidBody, ChunkTimeout ...: nothing is left behind.
+        Raises MaxSizeExceeded, DigestMismatch, InvalidBody, ChunkTimeout ...: nothing is stored.
         """
         made = await self.uploads.create(Wanted(length=None, metadata=metadata), caller)
         upload = made.upload
@@ -146,7 +146,7 @@ class Artifacts:
         return replace(upload, length=received.count), taken.hexdigest()
 
     async def sha256_of(self, upload: Upload, held: Held) -> str:
-        """Return the digest of a complete upload; read and remembered when it is not known yet."""
+        """Return the digest of a complete upload; if it is unknown, read the upload and store the digest."""
         facts = await self.ranges.facts(upload.id)
         if facts.sha256 is not None:
             return facts.sha256
@@ -170,7 +170,7 @@ class Artifacts:
         async with self.locker.hold(
             _lock_name(sha256), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
         ) as content:
-            held.check()  # we may have waited long for the other one
+            held.check()  # the wait for the other lock may have been long
             await self._recover_content(sha256, content)
             artifact = await self.artifacts.insert_pending(wanted, content)
             is_new, is_there = artifact.id == wanted.id, await self._is_there(artifact)
@@ -179,7 +179,7 @@ class Artifacts:
             try:
                 if not is_there:
                     await self._move(upload, artifact)
-            except Exception:  # a full medium, a source that is too short: whatever it is, undo the row
+            except Exception:  # a full medium, a source that is too short, anything: undo the row
                 if is_new and await self.store.size(file_of(artifact)) is None:
                     await self.artifacts.delete(artifact, content)
                 raise
@@ -190,20 +190,20 @@ class Artifacts:
         return Made(replace(artifact, is_ready=True), is_new=is_new)
 
     async def _is_there(self, artifact: Artifact) -> bool:
-        """Whether that content is there. Its rows alone do not say so: a hand may have removed its file."""
+        """Whether the content exists. Rows alone do not prove it: somebody may have removed the file."""
         if not await self.artifacts.has_file(artifact.sha256):
             return False
         return await self.store.size(file_of(artifact)) == artifact.size
 
     async def _move(self, upload: Upload, artifact: Artifact) -> None:
         if not isinstance(upload.layout, Joined):
-            # A second name and not a new one: whether a final needs the file is decided only when the
-            # upload is given up, in one transaction with that.
+            # A second name, not a rename: whether a final needs the file is decided when the upload is
+            # removed, in the same transaction.
             with suppress(StoreFailed, StorageFull):
                 await self.files.link(upload.id, file_of(artifact))
                 return
-        # A final's bytes are spread over files that others need, and some file systems have no links:
-        # here, once, they are copied.
+        # A final's bytes are in files that other uploads need, and some file systems have no links: then
+        # the bytes are copied, once.
         pieces = [(each.data_file, each.start, each.size) for each in await self.reading.segments(upload)]
         temporary, taken = f"{FOLDER}/.new-{artifact.id}", Sha256()
         try:
@@ -216,7 +216,7 @@ class Artifacts:
             raise
 
     async def recover(self) -> None:
-        """Finish or undo what a dead process left between two steps."""
+        """Finish or undo what dead processes left between two steps."""
         for artifact in await self.artifacts.pending():
             async with self.locker.hold_if_free(_lock_name(artifact.sha256)) as held:
                 if held:
@@ -246,7 +246,7 @@ class Artifacts:
         return artifact
 
     async def delete(self, artifact_id: str, caller: Caller) -> None:
-        """Delete an artifact; its file goes with the last one of that content."""
+        """Delete an artifact; its file is removed with the last artifact of that content."""
         artifact = await self.get(artifact_id, caller)
         async with self.locker.hold(
             _lock_name(artifact.sha256), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
@@ -268,9 +268,9 @@ class Artifacts:
         )
 
     async def check(self, artifact: Artifact) -> None:
-        """Make sure that an artifact can be read.
+        """Check that an artifact can be read.
 
-        Raises ArtifactNotFound: it is just being deleted; ArtifactLost: only its file is gone, or cut.
+        Raises ArtifactNotFound: it is being deleted; ArtifactLost: its file was removed or cut.
         """
         if await self.store.size(file_of(artifact)) == artifact.size:
             return

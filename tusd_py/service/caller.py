@@ -1,4 +1,4 @@
-"""Who asks for something, and what it came to."""
+"""The caller of a use case, and the result of those that move bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tusd_py.ports.hooks import HookReply, IncomingRequest
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, and by which request; None: by none, as the sweep does."""
+    """The user who asks, and the request; None: there is none, as in a sweep."""
 
     user: str | None = None
     request: IncomingRequest | None = None

@@ -1,4 +1,4 @@
-"""What the service does by itself where a store cannot do it."""
+"""Fallbacks for what a store cannot do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Digest = Callable[[str, int, int, Hash], Awaitable[None]]
 
 
 def sync_of(store: DataStore) -> Sync:
-    """Return how a data file of the store is made durable."""
+    """Return the function that makes a data file durable."""
     return store.sync if isinstance(store, Syncs) else _is_durable
 
 
@@ -24,7 +24,7 @@ async def _is_durable(name: str) -> None:
 
 
 def digest_of(store: DataStore) -> Digest:
-    """Return how a data file of the store is hashed."""
+    """Return the function that hashes a data file."""
     if isinstance(store, HashesFiles):
         return store.digest
 

@@ -1,7 +1,7 @@
-"""Receiving chunks: any number at once, in any order, each written at its place.
+"""Receives chunks: any number at the same time, in any order, each written at its place.
 
-Received ranges of an upload are disjoint, never written again, and each has a stored sha256; everything
-else follows from that. No lock is held: a claim in the catalog says whose a range is.
+The received ranges of an upload are disjoint and never written again, and each has a stored sha256; all
+other rules follow from that. No lock is held: a claim in the catalog gives a range to one request.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ from tusd_py.transfer.pump import NullSink, pump
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a chunk belongs: its range, and the size of the whole as the client sees it (None: unsaid)."""
+    """The place of a chunk: its range, and the upload's size as the client gives it (None: it does not)."""
 
     range: ByteRange
     total: int | None = None
@@ -56,7 +56,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A chunk that is there now, and whether this request brought it."""
+    """A received chunk, and whether this request stored it."""
 
     chunk: UploadChunk
     is_new: bool
@@ -64,7 +64,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunks:
-    """Puts and deletes chunks."""
+    """Stores and deletes chunks."""
 
     config: Config
     catalog: Catalog
@@ -83,12 +83,12 @@ class Chunks:
     async def put(
         self, upload: Upload, place: Place, body: Body, expected: ExpectedDigests, caller: Caller
     ) -> Stored:
-        """Store a chunk. When it returns, its bytes are in the file and verified.
+        """Store a chunk. On return its bytes are in the file and verified.
 
         Raises:
             InvalidContentRange, ContentRangeTotal, ChunkTooLarge, UploadNotOpen, RangeOverlap,
-            ChunkInProgress, TooManyChunks, UploadNotFound: before a byte of the body was taken.
-            ChunkConflict: The range is there with other bytes; those were not touched.
+            ChunkInProgress, TooManyChunks, UploadNotFound: before a byte of the body was read.
+            ChunkConflict: The range was received before with other bytes; those are kept.
             ChunkSizeMismatch, ChunkDigestMismatch, ChunkTimeout, ServerShutdown, StorageFull: the range
                 counts as missing.
         """
@@ -118,7 +118,7 @@ class Chunks:
         return Stored(chunk, is_new=True)
 
     async def delete(self, upload: Upload, offset: int) -> None:
-        """Make the chunk at byte ``offset`` missing again.
+        """Delete the chunk at byte ``offset``; its bytes count as missing again.
 
         Raises ChunkNotFound, UploadNotOpen, ChunkInProgress.
         """
@@ -146,9 +146,9 @@ class Chunks:
             raise ChunkTooLarge(limit=limit)
 
     async def _kept_as_ranges(self, upload: Upload, wanted: ByteRange) -> Upload:
-        """Return an upload that is kept as ranges; one that tus began is turned into one.
+        """Return an upload kept as ranges; converts one that tus created.
 
-        Raises UploadNotOpen, UploadNotFound, RangeOverlap, ChunkInProgress: nobody was asked to stop.
+        Raises UploadNotOpen, UploadNotFound, RangeOverlap, ChunkInProgress: no writer was asked to stop.
         """
         if isinstance(upload.layout, Ranged):
             return upload
@@ -162,10 +162,10 @@ class Chunks:
             return current
 
         async def check() -> None:
-            # A chunk that will be refused must not stop a PATCH that is doing well.
+            # A chunk that will be refused must not stop a PATCH.
             current = await look()
             if not isinstance(current.layout, Ranged) and wanted.start < await self.lookup.offset(current):
-                raise ChunkInProgress(wanted)  # all there is so far, and the PATCH just adds to that
+                raise ChunkInProgress(wanted)  # a PATCH is about to write this range
 
         async with self.locker.hold(
             upload_lock(upload.id),
@@ -179,7 +179,7 @@ class Chunks:
         return current
 
     async def _check_prospects(self, upload: Upload, wanted: ByteRange, length: int) -> None:
-        """Refuse a chunk that an upload as tus began it has no place for."""
+        """Refuse a chunk that cannot be stored in an upload that tus created."""
         if upload.state is not UploadState.OPEN:
             raise UploadNotOpen("completed" if upload.state is UploadState.COMPLETE else upload.state.value)
         held = await self.lookup.offset(upload)
@@ -188,7 +188,7 @@ class Chunks:
             raise RangeOverlap(conflicts=[ByteRange(0, held)], missing=missing)
 
     async def _convert(self, upload: Upload, length: int, lock: Held) -> Upload:
-        """Give an upload its whole file; what it holds becomes one chunk. Its lock is ``lock``."""
+        """Allocate the whole file of an upload; what it holds becomes one chunk. Its lock is ``lock``."""
         held = await self.lookup.offset(upload)
         chunk = None
         if held:
@@ -206,8 +206,7 @@ class Chunks:
             )
             if syncs_chunks(self.config, upload):
                 await self.sync(upload.id)
-        # The file grows after the catalog knows that its size says nothing any more, and after the export
-        # says so to whoever finds it without the catalog.
+        # The file grows only after the catalog and the export say that its size means nothing any more.
         lock.check()
         ranged = replace(upload, layout=Ranged(held))
         await self.store.export(ranged)
@@ -253,7 +252,7 @@ class Chunks:
                 expected.verify(taken, others)
                 if syncs_chunks(self.config, upload):
                     await self.sync(upload.id)
-            except DataFileMissing:  # deleted since we looked
+            except DataFileMissing:  # the upload was deleted meanwhile
                 raise UploadNotFound from None
             is_durable = self.config.durability == "patch"
             now, expires_at = self.clock(), self.lifetime.expiry(UploadState.OPEN)
@@ -265,7 +264,7 @@ class Chunks:
         return replace(chunk, state=ChunkState.RECEIVED, sha256=sha256, worker=None, completed_at=now)
 
     async def _compared(self, chunk: UploadChunk, body: Body, expected: ExpectedDigests) -> UploadChunk:
-        """Hash a repeat without writing a byte of it."""
+        """Hash a repeated chunk without writing it."""
         taken, stop = Sha256(), StopSignal()
         others = expected.hashes()
         with stopped_when_idle(stop, self.config.chunk_idle_timeout_s):
@@ -277,7 +276,7 @@ class Chunks:
         return chunk
 
     async def _finish_if_full(self, upload_id: str, caller: Caller) -> None:
-        """Complete what tus began and chunks filled: there the last byte says that it is complete."""
+        """Finish an upload of tus that chunks filled: it is complete with its last byte."""
         upload = await self.catalog.get(upload_id)
         if upload is not None and await self.finishing.is_due(upload):
             await self.finishing.finish_if_due(upload_id, caller.request)

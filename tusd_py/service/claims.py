@@ -1,4 +1,4 @@
-"""What the catalog decided about a range or a commit, as the refusal that a client gets."""
+"""Turns the catalog's decisions about ranges and commits into refusals."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tusd_py.ports.ranges import RangeCatalog
 async def refusal_of(
     answer: Busy | Overlap | Full | NotOpen | Absent | Incomplete, ranges: RangeCatalog, upload_id: str
 ) -> UploadError:
-    """Return the refusal; that of an overlap also says what is missing."""
+    """Return the refusal for a decision; that of an overlap also names missing ranges."""
     match answer:
         case Busy(chunk):
             return ChunkInProgress(chunk.range)
         case Overlap(conflicts):
-            # Not in the transaction that decided: others would wait for the list of all that is missing.
+            # Not in the transaction that decided: others would wait while the missing ranges are listed.
             missing = await ranges.missing(upload_id, limit=NAMED)
             return RangeOverlap(conflicts=conflicts, missing=missing)
         case Full(limit):

@@ -1,4 +1,4 @@
-"""Committing a session: every byte is there, and the whole is what the client says. Nothing is copied."""
+"""Commits a session: checks that every byte is there and that digests match. Nothing is copied."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ from tusd_py.service.liveness import Liveness
 from tusd_py.service.lookup import Lookup
 from tusd_py.settings import Config
 
-#: How long a commit waits for somebody who holds the upload without committing it, and how often it looks.
+#: How long a commit waits for a holder of the upload's lock that does not commit it, and how often it tries.
 _PATIENCE_S = 2.0
 _POLL_S = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedCommit:
-    """What the client says of the whole, and of each part of it."""
+    """The digests that a client gives, of the whole and of its parts."""
 
     sha256: str | None = None  # lower-case hexadecimal digits
     parts: Sequence[Piece] | None = None
@@ -47,7 +47,7 @@ class WantedCommit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """The upload after a commit, or while it still runs; and the artifact that it made, if it did."""
+    """The upload after a commit, or while it runs, and the artifact that it created, if any."""
 
     upload: Upload
     is_running: bool = False
@@ -56,7 +56,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commits:
-    """Runs commits, each once however often it is asked for; they outlive the requests that asked."""
+    """Runs commits: each once, however many requests ask for it, and beyond the end of those requests."""
 
     config: Config
     catalog: Catalog
@@ -71,17 +71,17 @@ class Commits:
     _tasks: set[asyncio.Task[Committed]] = field(default_factory=set, init=False)
 
     async def close(self) -> None:
-        """Break off what runs; those uploads are open again."""
+        """Cancel running commits; their uploads are open again."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def commit(self, upload: Upload, wanted: WantedCommit, caller: Caller) -> Committed:
-        """Verify the whole and complete the upload; with ``in_background`` return once that has begun.
+        """Verify and complete the upload; with ``in_background`` return when that has started.
 
         Raises:
             SessionIncomplete, PartsMismatch, InvalidField, UploadLocked: nothing was changed.
-            DigestMismatch: The upload is open; chunks that are not on the disk as they came were dropped.
+            DigestMismatch: The upload is open; chunks that the disk does not hold as received were dropped.
             AlreadyCommitted: With another digest.
         """
         await self._check_parts(upload, wanted.parts)
@@ -90,7 +90,7 @@ class Commits:
             committed = await self._try(upload, wanted, caller)
             if committed is not None:
                 return committed
-            # Somebody holds it: a commit in another process, a PATCH, the sweep.
+            # Another request holds it: a commit in another process, a PATCH, the sweep.
             current = await self.lookup.find(upload.id, caller)
             if current.state is UploadState.COMMITTING:
                 return Committed(upload=current, is_running=True)
@@ -113,7 +113,7 @@ class Commits:
             return Committed(upload=begun.result() or upload, is_running=True)
         try:
             return await asyncio.shield(task)
-        except asyncio.CancelledError:  # the commit goes on, and nobody else asks how it ended
+        except asyncio.CancelledError:  # the commit goes on without a request that waits for it
             task.add_done_callback(_log_failure)
             raise
 
@@ -125,7 +125,7 @@ class Commits:
             if held is None:
                 begun.set_result(None)
                 return Committed(upload=upload)
-            if upload.state is UploadState.COMMITTING:  # whoever was at it is dead
+            if upload.state is UploadState.COMMITTING:  # its process is dead
                 await self.ranges.reopen(upload_id, held)
                 upload = await self.lookup.find(upload_id, caller)
             if await self.finishing.is_due(upload):
@@ -162,7 +162,7 @@ class Commits:
             await self.ranges.set_sha256(upload.id, sha256, held)
             upload, _ = await self.finishing.finish(upload, held, caller.request)
         except BaseException as error:
-            # In one step: whoever sees the upload open again sees why, and what is missing.
+            # In one step, so that an upload is never seen open without the failure and the missing ranges.
             failure = _failure(error) if wanted.in_background else None
             await self.ranges.reopen(upload.id, held, drop=corrupt, failure=failure)
             raise
@@ -171,7 +171,7 @@ class Commits:
     async def _verified(self, upload: Upload, expected: Sequence[str], corrupt: list[UploadChunk]) -> str:
         """Return the digest of the whole.
 
-        Raises DigestMismatch: It is not what was expected; the chunks that are to blame are in ``corrupt``.
+        Raises DigestMismatch: It is not the expected one; ``corrupt`` then has the chunks that differ.
         """
         taken = Sha256()
         if expected:
@@ -187,12 +187,12 @@ class Commits:
         return taken.hexdigest()
 
     async def _begin(self, upload: Upload, held: Held) -> None:
-        """Claim the whole: from now on no chunk changes."""
+        """Begin the commit: from now on no chunk may change."""
         await self._check_filled(upload, is_held=False)
         await self.finishing.begin_commit(upload.id, held)
 
     async def _check_filled(self, upload: Upload, *, is_held: bool) -> None:
-        """Refuse what lacks bytes. Whoever holds the upload is sending them, and is left in peace.
+        """Refuse an incomplete upload; a writer that holds it is not disturbed.
 
         Raises SessionIncomplete, UploadNotOpen.
         """
@@ -205,14 +205,14 @@ class Commits:
             if lacking := await self.ranges.unfilled(upload.id):
                 raise await refusal_of(lacking, self.ranges, upload.id)
             return
-        # What tus began is complete with its last byte; there is nothing to commit before.
+        # An upload of tus is complete with its last byte; there is nothing to commit before.
         offset = await self.lookup.offset(upload)
         if offset < upload.length:
             rest = [ByteRange(offset, upload.length)]
             raise SessionIncomplete(missing=rest, in_progress=rest if is_held else ())
 
     async def _corrupt_chunks(self, upload: Upload, whole: Sha256 | None = None) -> list[UploadChunk]:
-        """Return the chunks that are not on the disk as they were received; feed everything to ``whole``."""
+        """Return the chunks that the disk does not hold as received; hash all bytes with ``whole``."""
         corrupt: list[UploadChunk] = []
         async for chunk in self.catalog.chunks(upload):
             taken = Sha256(whole)
@@ -222,7 +222,7 @@ class Commits:
         return corrupt
 
     async def _check_again(self, upload: Upload, held: Held, expected: str | None) -> None:
-        """Answer a repeated commit, or one of an upload that tus completed: it only verifies."""
+        """Verify the digest of a repeated commit, or of an upload that tus completed."""
         if expected is None:
             return
         actual = await self.artifacts.sha256_of(upload, held)
@@ -247,7 +247,7 @@ class Commits:
             raise PartsMismatch(parts=differing[:1000])
 
     async def recover(self) -> None:
-        """Open the uploads again whose commit died with its process."""
+        """Reopen the uploads whose committing process died."""
         for upload_id in await self.ranges.committing():
             async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
                 if held is None:
@@ -259,7 +259,7 @@ class Commits:
 
 
 def _proves(parts: Sequence[Piece] | None) -> bool:
-    """Whether the list says a digest of every byte; it was compared with what was received."""
+    """Whether the list has a digest for every byte. (It was compared with what was received.)"""
     return bool(parts) and all(part.sha256 is not None for part in parts or ())
 
 

@@ -1,4 +1,4 @@
-"""Final uploads: the bytes of partial uploads in order, without copying one of them."""
+"""Final uploads: the bytes of partial uploads in order, without copying them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _UNKNOWN = "names an upload that does not exist"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concatenation:
-    """Makes finals. Cost: one transaction, whatever the partials' sizes."""
+    """Creates finals. The cost is one transaction, whatever the partials' sizes."""
 
     config: Config
     catalog: Catalog
@@ -42,13 +42,13 @@ class Concatenation:
     uploads: Uploads
 
     async def create(self, wanted: Wanted, partial_ids: Sequence[str], caller: Caller) -> Progress:
-        """Make a final of the partials, in this order; the same one may come more than once.
+        """Create a final from the partials, in this order; a partial may occur more than once.
 
-        A final of complete partials is complete when this returns, one of unfinished partials when the
-        last of them is. The partials stay as they are; a client may repeat the request.
+        A final of complete partials is complete on return; one of unfinished partials when the last of them
+        is complete. The partials do not change.
 
         Raises:
-            InvalidConcat: One of the ids is no partial upload of this caller.
+            InvalidConcat: One of the ids does not name a partial upload of this caller.
             MaxSizeExceeded: The sum of the lengths is larger than the limit.
         """
         partials = [await self._partial(upload_id, caller) for upload_id in partial_ids]
@@ -88,7 +88,7 @@ class Concatenation:
             durable=self.config.durability != "none",
             event=self.events.event(EventType.CREATED, request),
         )
-        if isinstance(inserted, PartialGone):  # deleted or expired since we looked
+        if isinstance(inserted, PartialGone):  # deleted or expired meanwhile
             raise InvalidConcat("Upload-Concat", _UNKNOWN)
         if isinstance(inserted, TooLarge):
             raise MaxSizeExceeded(max_size=inserted.limit)
@@ -103,7 +103,7 @@ def _sum(lengths: Sequence[int | None]) -> int | None:
 
 
 def _chunks_of(final: Upload, partials: Sequence[Upload]) -> list[UploadChunk]:
-    """Return the pieces of a final, as if none was complete: the catalog knows that better."""
+    """Return the chunks of a final, without sizes: the catalog fills them in."""
     chunks, offset = [], 0
     for partial in partials:
         size = partial.length or 0

@@ -1,4 +1,4 @@
-"""Giving uploads up: the one way in which they go."""
+"""Removes uploads, in the one place that does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tusd_py.service.events import Events
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disposal:
-    """Frees what uploads use."""
+    """Removes uploads and their files."""
 
     catalog: Catalog
     store: DataStore
@@ -30,9 +30,10 @@ class Disposal:
         *,
         tombstone_until: float | None = None,
     ) -> None:
-        """Free everything that only this upload uses; its lock is ``held``, unless nobody knows of it yet.
+        """Remove an upload that was deleted, refused or has expired.
 
-        It was deleted, expired or refused. A data file that a final still uses stays until that goes, too.
+        A data file that a final still uses is removed with that final. The upload's lock is ``held``; None:
+        no client knows the upload yet.
         """
         event = self.events.event(why, request)
         names = await self.catalog.release(upload.id, held, tombstone_until=tombstone_until, event=event)
@@ -41,14 +42,14 @@ class Disposal:
             await self.remove(name)
 
     async def remove(self, name: str) -> None:
-        """Remove the files of a leftover that nothing refers to."""
+        """Remove the files of a leftover to which nothing refers."""
         await self.store.remove_export(name)
         await self.store.remove(name)
         await self.catalog.forget_leftover(name)
 
 
 class given_up_on_error:
-    """Give up an upload that was just made when what follows fails in any way; see ``give_up``."""
+    """Remove an upload that was just created if the block fails in any way; see ``give_up``."""
 
     def __init__(self, disposal: Disposal, upload: Upload, held: Held | None) -> None:
         self._disposal = disposal

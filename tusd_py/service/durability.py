@@ -1,4 +1,4 @@
-"""What is on the disk before a client is told that it was received."""
+"""Which bytes are synced before a client is told that they were received."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tusd_py.settings import Config
 def syncs_chunks(config: Config, upload: Upload) -> bool:
     """Whether a chunk's bytes are synced before the catalog says that they were received.
 
-    The commit of a session reads all of it again, so it notices what a power cut took. What tus began
-    is complete with its last byte, and after a power cut a row may be there without its bytes.
+    The commit of a session reads all bytes again, so it notices what a power cut lost. An upload of tus is
+    complete with its last byte, and a row could survive a power cut without its bytes.
     """
     durability = config.durability
     return durability == "patch" or (durability == "finish" and upload.kind is not UploadKind.SESSION)

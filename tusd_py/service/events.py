@@ -1,4 +1,4 @@
-"""What is told of uploads to programs that asked for it."""
+"""Creates the events that subscribers get."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tusd_py.ports.hooks import IncomingRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events:
-    """Makes the events that the catalog writes with the changes they tell of."""
+    """Creates the events that the catalog writes with changes."""
 
     types: Set[EventType]  # that somebody subscribes to
     headers: Set[str]  # secret ones that are told all the same, in lower case

@@ -1,4 +1,4 @@
-"""What a client says of the bytes of one request, and whether it is true."""
+"""The digests that a client gives for the bytes of a request, and their verification."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from tusd_py.service.hashing import Sha256
 
 @dataclass(frozen=True, slots=True)
 class ExpectedChecksum:
-    """The checksum of a request: known before its body, after it, or both, or not at all."""
+    """The checksum of a request: given before its body, after it, both, or not at all."""
 
     checksum: Checksum | None = None
-    #: Reads the checksum that the client announced to send after the body. Raises MalformedHeader when
-    #: it is not there or not right. None: nothing was announced.
+    #: Reads the checksum that the client announced for after the body. Raises MalformedHeader when it is
+    #: missing or malformed. None: none was announced.
     late: Callable[[], Checksum] | None = None
 
     @property
@@ -28,10 +28,9 @@ class ExpectedChecksum:
         return self.checksum is not None or self.late is not None
 
     async def verify(self, digest: Digest, name: str, start: int, count: int, taken: Sequence[Hash]) -> None:
-        """Check ``count`` bytes of a data file from ``start`` on; ``taken`` ends with the checksum's hash.
+        """Verify ``count`` bytes of a data file from ``start`` on; the last of ``taken`` hashed them.
 
-        The algorithm of one that comes after the body was not known before, so for that the bytes are
-        read again.
+        For a checksum after the body the bytes are read again, because its algorithm was not known before.
 
         Raises ChecksumMismatch, MalformedHeader.
         """
@@ -47,17 +46,17 @@ class ExpectedChecksum:
 
 @dataclass(frozen=True, slots=True)
 class ExpectedDigests:
-    """The digests of a chunk: those known before its bytes, and the sha256 that come after them."""
+    """The digests of a chunk: those given before its bytes, and the sha256 that follow them."""
 
     known: Sequence[Checksum] = ()
     late: Callable[[], Sequence[Checksum]] = tuple
 
     def hashes(self) -> list[Hash]:
-        """Return what must see the bytes beside the sha256 that every chunk gets."""
+        """Return the hashes to compute besides the sha256 of every chunk."""
         return [checksum.new_hash() for checksum in self.known if checksum.algorithm != "sha256"]
 
     def verify(self, taken: Sha256, others: Sequence[Hash]) -> None:
-        """Compare everything that the client says with what arrived; ``others`` are those of ``hashes``.
+        """Compare all given digests with those of the received bytes; ``others`` are from ``hashes``.
 
         Raises ChunkDigestMismatch, InvalidDigest.
         """

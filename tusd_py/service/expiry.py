@@ -1,4 +1,4 @@
-"""The sweep: what expired goes, and what a crash left undone is done."""
+"""The sweep: removes what has expired, and finishes what a crash left."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tusd_py.service.finishing import Finishing
 from tusd_py.settings import Config
 
 _BATCH = 200
-#: A temporary file as old as this was left by a crash; how often we look, too: it means listing everything.
+#: A temporary file older than this was left by a crash. Also the time between two looks at all files.
 _ABANDONED_AFTER_S = 3600.0
-#: So many events wait while nobody delivers any.
+#: Most events that are kept while none is delivered.
 _MOST_EVENTS = 100_000
-#: Lock that keeps the sweeps of several workers apart. No upload can have this id.
+#: Lock that allows one sweep at a time among the workers.
 _SWEEP_LOCK = other_lock("sweep")
-#: The same for what is done once at the start: a sweep that somebody asks for meanwhile is not left out.
+#: The same for the work at the start, so that a sweep is not skipped meanwhile.
 _RECOVERY_LOCK = other_lock("recovery")
 
 
 @dataclass(slots=True)
 class Swept:
-    """What one sweep did, or would do: ids."""
+    """The ids of what one sweep did, or would do."""
 
     expired: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
@@ -41,7 +41,7 @@ class Swept:
 
 @contextmanager
 def _logged(event: str, upload_id: str) -> Iterator[None]:
-    """Log what goes wrong with one upload, so that it does not keep the others waiting."""
+    """Log a failure with one upload, and go on with the others."""
     try:
         yield
     except Exception:
@@ -50,7 +50,7 @@ def _logged(event: str, upload_id: str) -> Iterator[None]:
 
 @dataclass(slots=True, kw_only=True)
 class Sweeper:
-    """Expires, forgets, finishes and tidies up."""
+    """Expires uploads, removes tombstones and leftovers, and finishes full uploads."""
 
     config: Config
     catalog: Catalog
@@ -63,9 +63,9 @@ class Sweeper:
     _tidied_at: float | None = field(default=None, init=False)
 
     async def sweep(self) -> Swept:
-        """Do all that is due; nothing when another process is at it.
+        """Do all that is due; nothing while another process sweeps.
 
-        An upload that somebody is writing to is left alone, however old it is.
+        An upload that is being written to does not expire, however old it is.
         """
         swept = Swept()
         async with self.locker.hold_if_free(_SWEEP_LOCK) as held:
@@ -78,9 +78,9 @@ class Sweeper:
         return swept
 
     async def recover(self) -> Swept:
-        """Finish the uploads of which all bytes are there but whose process died before it could say so.
+        """Finish the uploads whose bytes are all there but whose process died before it could finish them.
 
-        Done once at the start: an upload that a hook refused would otherwise come up again and again.
+        Called once at the start, not in every sweep: a hook would refuse an upload again and again.
         """
         swept = Swept()
         async with self.locker.hold_if_free(_RECOVERY_LOCK) as held:
@@ -148,7 +148,7 @@ class Sweeper:
 
     @asynccontextmanager
     async def _abandoned(self, name: str) -> AsyncIterator[bool]:
-        """Say, and keep it so, whether a leftover is nobody's: one who makes an upload holds its lock."""
+        """Whether no creation of this upload is running, which would hold its lock; holds it meanwhile."""
         async with self.locker.hold_if_free(upload_lock(name)) as held:
             yield held is not None and await self.catalog.is_leftover(name)
 
@@ -161,7 +161,7 @@ class Sweeper:
         self._tidied_at = now
         before = now - _ABANDONED_AFTER_S
         for name in await self.exports.unfinished_exports(before=before):
-            # Old as it is, another process may be about to write it again: that holds the upload's lock.
+            # Another process may be about to write it again; that holds the upload's lock.
             with _logged("ExportNotTidied", name):
                 async with self.locker.hold_if_free(upload_lock(name)) as held:
                     if held:
@@ -187,5 +187,5 @@ class Sweeper:
                 if await self.finishing.is_due(upload):
                     yield upload
             if len(uploads) < _BATCH:
-                return  # not until there are none: under load new ones are made faster than they are read
+                return  # one pass: under load, new uploads are created faster than they are read
             after = uploads[-1].id

@@ -1,4 +1,4 @@
-"""Finishing uploads: the hook, the record, and the finals that were waiting for it."""
+"""Finishes uploads: calls the hook, records the completion, and finishes finals that waited for it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from tusd_py.settings import Config
 
 
 def completes(upload: Upload, offset: int) -> bool:
-    """Whether ``offset`` bytes make an open upload complete; a session is only by its commit."""
+    """Whether ``offset`` bytes complete an open upload; a session is only completed by its commit."""
     return (
         upload.state is UploadState.OPEN and offset == upload.length and upload.kind is not UploadKind.SESSION
     )
@@ -43,7 +43,7 @@ def completes(upload: Upload, offset: int) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finishing:
-    """Completes uploads."""
+    """Finishes uploads."""
 
     config: Config
     catalog: Catalog
@@ -59,17 +59,17 @@ class Finishing:
     async def finish(
         self, upload: Upload, held: Held, request: IncomingRequest | None
     ) -> tuple[Upload, HookReply | None]:
-        """Complete an upload whose bytes are all there; its lock is ``held``.
+        """Finish an upload whose bytes are all there; its lock is ``held``.
 
-        The hook comes first and the record last, so that a crash repeats the hook and never loses it.
+        The hook runs before the completion is recorded, so a crash repeats the hook and never skips it.
 
         Raises:
-            SessionIncomplete: A chunk of it was deleted since the caller looked; nothing was changed.
+            SessionIncomplete: A chunk was deleted meanwhile; nothing was changed.
             UploadLocked: The lock was lost; nothing was changed. StorageFull, or whatever the hook raises.
         """
         if not isinstance(upload.layout, Ranged) or upload.state is not UploadState.OPEN:
             return await self._finish(upload, held, request)
-        # Chunks come and go without the upload's lock: from here on none of this one does.
+        # Chunks change without the upload's lock; from here on none of this upload may.
         await self.begin_commit(upload.id, held)
         try:
             return await self._finish(upload, held, request)
@@ -78,13 +78,13 @@ class Finishing:
             raise
 
     async def begin_commit(self, upload_id: str, held: Held) -> None:
-        """Let no chunk of an upload change any more; whoever calls it completes the upload or reopens it.
+        """Begin a commit, so that no chunk changes any more; the caller completes or reopens the upload.
 
         Raises SessionIncomplete, UploadNotOpen, UploadNotFound: nothing was changed.
         """
         try:
             answer = await self.ranges.begin_commit(upload_id, held)
-        except asyncio.CancelledError:  # that may have come too late
+        except asyncio.CancelledError:  # the change may have been made already
             await self.ranges.reopen(upload_id, held)
             raise
         if not isinstance(answer, Begun):
@@ -120,26 +120,26 @@ class Finishing:
         for final_id in filled:
             try:
                 await self.finish_if_due(final_id, request)
-            except Exception:  # the partial is complete whatever becomes of the final; the sweep tries again
+            except Exception:  # the partial is complete all the same; the sweep tries the final again
                 observe.LOGGER.exception("FinalNotFinished", extra={"fields": {"id": final_id}})
         return done, reply
 
     async def _export_complete(self, upload: Upload) -> None:
-        """Say in the export of what was kept as ranges that all of its bytes are there."""
+        """Replace the export of an upload kept as ranges by one that says that it is complete."""
         try:
             await self.store.export(upload)
         except (StoreFailed, UploadError):
-            # It is complete all the same; only a lost catalog would make its sender start again.
+            # The upload is complete all the same; the export matters only if the catalog is lost.
             observe.LOGGER.exception("UploadNotExported", extra={"fields": {"id": upload.id}})
 
     async def finish_if_due(self, upload_id: str, request: IncomingRequest | None = None) -> Upload | None:
-        """Finish an upload of which all bytes are there, if it is not finished; what a crash left undone.
+        """Finish an upload whose bytes are all there but which is not finished, as after a crash.
 
         Returns:
-            The upload as it now is; None when it is gone.
+            The upload as it is now; None when it does not exist.
 
         Raises:
-            UploadLocked: Somebody holds it for longer than the lock time-out.
+            UploadLocked: Another request holds it for longer than the lock time-out.
         """
         async with self.locker.hold(
             upload_lock(upload_id), StopSignal(), timeout_s=self.config.acquire_lock_timeout_s
@@ -154,12 +154,12 @@ class Finishing:
         if upload is not None and await self.is_due(upload):
             try:
                 upload, _ = await self.finish(upload, held, request)
-            except SessionIncomplete:  # since we looked a chunk was deleted
+            except SessionIncomplete:  # a chunk was deleted meanwhile
                 upload = await self.catalog.get(upload_id)
         return upload
 
     async def is_due(self, upload: Upload) -> bool:
-        """Whether an upload is still to be finished though all its bytes are there."""
+        """Whether all bytes of an upload are there and it is not finished."""
         if upload.state is not UploadState.OPEN or upload.length is None:
             return False
         match upload.layout:

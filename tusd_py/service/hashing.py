@@ -9,12 +9,12 @@ from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.ports.store import DataFileMissing
 from tusd_py.service.capabilities import Digest
 
-#: Bytes read in one visit to a thread. No visit can be broken off; a server that goes down waits for it.
+#: Bytes hashed in one call in a thread. A call cannot be interrupted; a server that shuts down waits for it.
 _SLICE: Final = 64 << 20
 
 
 class Sha256:
-    """A sha256 that hands on to ``further`` what it takes; see ``model.body.Hash``."""
+    """A sha256 that passes the bytes on to ``further``, too; see ``model.body.Hash``."""
 
     def __init__(self, further: Sha256 | None = None) -> None:
         self._hash = hashlib.sha256()
@@ -36,9 +36,9 @@ class Sha256:
 
 
 async def digest(of: Digest, data_file: str, start: int, stop: int, taken: Sha256) -> None:
-    """Feed bytes ``start`` to ``stop`` of a data file to ``taken``; can be cancelled on the way.
+    """Hash bytes ``start`` to ``stop`` of a data file with ``taken``, fewer if it is shorter; cancellable.
 
-    Raises UploadNotFound when the file is gone; one that is shorter just ends.
+    Raises UploadNotFound when the file does not exist.
     """
     while start < stop:
         until = min(start + _SLICE, stop)

@@ -1,4 +1,4 @@
-"""When uploads expire, and that none does while its bytes arrive."""
+"""When uploads expire; none does while its bytes arrive."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from tusd_py.ports.catalog import Catalog
 from tusd_py.settings import Config
 from tusd_py.transfer.meanwhile import meanwhile
 
-#: Share of the life time that must have passed before the catalog is told of a new expiry: moving it
-#: by minutes is worth no write for every small PATCH.
+#: Share of the lifetime that must have passed before a new expiry is written: a few minutes are not worth a
+#: write for every small PATCH.
 _RENEW_AFTER: Final = 0.01
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifetime:
-    """How long uploads live."""
+    """The times at which uploads expire."""
 
     config: Config
     catalog: Catalog
     clock: Callable[[], float]
 
     def expiry(self, state: UploadState) -> float | None:
-        """Return when an upload that is in ``state`` since now expires; None: never."""
+        """Return when an upload expires whose ``state`` begins now; None: never."""
         after = self.config.expire_after_s
         if state is UploadState.COMPLETE:
             after = self.config.expire_complete_after_s
         return self.clock() + after if after else None
 
     async def renewed(self, upload: Upload) -> Upload:
-        """Return an open upload with a new expiry, which is kept if it is worth a write."""
+        """Return an open upload with a new expiry, which is stored if it is worth a write."""
         expires_at = self.expiry(UploadState.OPEN)
         if expires_at is None or upload.expires_at is None:
             return upload
@@ -45,7 +45,7 @@ class Lifetime:
 
     @contextmanager
     def kept(self, upload: Upload) -> Iterator[None]:
-        """Move the upload's expiry on while its bytes arrive, however long that takes."""
+        """Renew the upload's expiry while its bytes arrive, however long that takes."""
         after = self.config.expire_after_s
         if upload.expires_at is None or not after:
             yield
@@ -56,7 +56,7 @@ class Lifetime:
                 await self.catalog.renew(upload.id, self.clock() + after)
                 await asyncio.sleep(after / 3)
 
-        # The first renewal waits: most bodies are over long before.
+        # The first renewal is late: most bodies end long before.
         remaining = upload.expires_at - self.clock()
         with meanwhile(max(0.0, min(remaining / 2, after / 3)), renew):
             yield

@@ -1,8 +1,7 @@
-"""Whether the worker that holds a claim is still there.
+"""Detects whether the worker that holds a claim is alive.
 
-Every worker process holds a lock for as long as it lives. The kernel frees it with the process, so whoever
-can have that lock knows that its owner is gone. There are no leases: a stalled writer never wakes up over
-somebody else's bytes.
+Every worker process holds a lock of its own while it lives. It ends with the process, so if that lock is
+free, its owner is dead. There are no leases: a stalled writer can never continue on another request's range.
 """
 
 from __future__ import annotations
@@ -25,17 +24,17 @@ def new_worker_name() -> LockName:
 
 
 class Liveness:
-    """Gives up the claims of workers that are gone."""
+    """Claims ranges, and removes the claims of dead workers."""
 
     def __init__(self, locker: Locker, ranges: RangeCatalog, worker: LockName) -> None:
         self._locker = locker
         self._ranges = ranges
-        self.worker = worker  # our own name; its lock is held by whoever made us
+        self.worker = worker  # our own name; the caller of this holds its lock
         self._writing: set[str] = set()  # ids of the chunks that requests of this process claim now
 
     @contextmanager
     def writing(self, chunk_id: str) -> Iterator[None]:
-        """Say that a request claims a chunk, from before it does until it has let go of it."""
+        """Mark a chunk as claimed by a request of this process; enter it before the claim is made."""
         self._writing.add(chunk_id)
         try:
             yield
@@ -43,16 +42,16 @@ class Liveness:
             self._writing.discard(chunk_id)
 
     async def claim(self, wish: Wish) -> Answer:
-        """Claim a range; ``Busy`` only when whoever has it is alive."""
+        """Claim a range; ``Busy`` only if the worker that claims it is alive."""
         while isinstance(answer := await self._ranges.claim(wish), Busy):
             if not await self.drop_claim_of_dead(answer.chunk):
                 break
         return answer
 
     async def drop_claim_of_dead(self, chunk: UploadChunk) -> bool:
-        """Give up a claim whose request is gone; whether it was.
+        """Remove a claim whose request has ended; return whether it had.
 
-        One of this process can be left over, too: on a full disk it could not be dropped.
+        A claim of this process can be left over, too: on a full disk it could not be removed.
         """
         if chunk.worker != self.worker:
             return await self.drop_claims_of_dead([chunk.worker])
@@ -62,7 +61,7 @@ class Liveness:
         return True
 
     async def drop_claims_of_dead(self, workers: Iterable[str | None]) -> bool:
-        """Give up the claims of those among ``workers`` that are dead; whether there was one."""
+        """Remove the claims of those among ``workers`` that are dead; return whether there was one."""
         is_any = False
         for worker in workers:
             if worker is None or worker == self.worker:
@@ -75,5 +74,5 @@ class Liveness:
         return is_any
 
     async def drop_claims_of_all_dead(self) -> None:
-        """Give up the claims of all dead workers."""
+        """Remove the claims of all dead workers."""
         await self.drop_claims_of_dead(await self._ranges.claimants())

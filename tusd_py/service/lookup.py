@@ -1,4 +1,4 @@
-"""Looking an upload up, and how far it is."""
+"""Finds uploads and their offsets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tusd_py.service.lifetime import Lifetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
-    """Finds uploads for those whose they are."""
+    """Finds uploads for their owners."""
 
     catalog: Catalog
     store: DataStore
@@ -23,13 +23,13 @@ class Lookup:
     clock: Callable[[], float]
 
     async def find(self, upload_id: str, caller: Caller) -> Upload:
-        """Return an upload that is there and the caller's.
+        """Return an upload that the caller may use.
 
-        An upload that only the directory knows (left by tusd, or by a catalog that was lost) is taken
-        into the catalog first.
+        An upload that only the directory knows (from tusd, or from a lost catalog) is added to the catalog
+        first.
 
         Raises:
-            UploadNotFound: There is none, or it is another user's.
+            UploadNotFound: It does not exist, or belongs to another user.
             UploadExpired: It has expired.
         """
         upload = await self.find_in_use(upload_id, caller)
@@ -38,10 +38,10 @@ class Lookup:
         return upload
 
     async def find_in_use(self, upload_id: str, caller: Caller) -> Upload:
-        """Return an upload as ``find`` does, for when somebody is writing to it.
+        """Return an upload as ``find`` does, even if it has expired while it is being written to.
 
-        While its bytes arrive an upload does not expire, however long that takes; its writer renews it
-        at the end.
+        An upload does not expire while its bytes arrive, however long that takes; its writer renews the
+        expiry at the end.
         """
         if not is_upload_id(upload_id):
             raise UploadNotFound
@@ -53,7 +53,7 @@ class Lookup:
         return upload
 
     async def adopt(self, upload_id: str) -> Upload | None:
-        """Take an upload that only the directory knows into the catalog; None when there is none."""
+        """Add an upload that only the directory knows to the catalog; None when there is none."""
         if await self.catalog.is_leftover(upload_id):
             return None
         adopted = await self.store.adopt(upload_id)
@@ -64,7 +64,7 @@ class Lookup:
         return await self.catalog.get(upload_id)
 
     async def offset(self, upload: Upload) -> int:
-        """Return how many bytes of the upload count. Raises UploadNotFound when its data file is gone."""
+        """Return how many bytes of the upload count. Raises UploadNotFound if its data file is missing."""
         if upload.state is UploadState.COMPLETE and upload.length is not None:
             return upload.length
         match upload.layout:

@@ -1,4 +1,4 @@
-"""Appending, as tus does it, to an upload that is kept as ranges."""
+"""Appends the body of a tus PATCH to an upload kept as ranges."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class RangedAppend:
     liveness: Liveness
 
     async def check(self, upload: Upload) -> None:
-        """Refuse what no PATCH can go on with; fine for every upload that is not kept as ranges.
+        """Refuse an upload that a PATCH cannot continue; accepts every upload not kept as ranges.
 
         Raises CommittedIsImmutable, OutOfOrder.
         """
@@ -52,7 +52,7 @@ class RangedAppend:
     async def write(
         self, upload: Upload, offset: int, body: Body, expected: ExpectedChecksum, stop: StopSignal
     ) -> Received:
-        """Store what arrives at ``offset`` as a received range, unless it is not what ``expected`` says.
+        """Store the body at ``offset`` as a received range, if it has the checksum of ``expected``.
 
         Raises UploadLocked, ChecksumMismatch, MalformedHeader, StorageFull.
         """
@@ -81,7 +81,7 @@ class RangedAppend:
             chunk_id=chunk_id,
             worker=self.liveness.worker,
             at=self.clock(),
-            max_chunks=None,  # a tus client cannot choose larger chunks after a broken connection
+            max_chunks=None,  # a tus client cannot choose the size of its chunks
         )
         answer = await self.liveness.claim(wish)
         if isinstance(answer, Busy):
@@ -99,7 +99,7 @@ class RangedAppend:
             hashes.append(expected.checksum.new_hash())
         received = await self.store.write(upload.id, offset, body, limit=chunk.size, hashes=hashes, stop=stop)
         if stop.at is not None and received.ended is Ended.STOPPED:
-            return Received(0, received.ended)  # another sender has begun at this very byte
+            return Received(0, received.ended)  # another sender starts at the same offset
         if expected.is_asked_for:
             if received.ended is not Ended.COMPLETE:
                 return Received(0, received.ended)

@@ -1,4 +1,4 @@
-"""Reading complete uploads back."""
+"""Reads complete uploads."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ class Segment:
 
 
 class Reading:
-    """Where the bytes of an upload are. Needs no lock: what is complete does not change."""
+    """Finds and reads the bytes of an upload. Needs no lock: a complete upload does not change."""
 
     def __init__(self, catalog: Catalog, store: DataStore, uploads: Uploads) -> None:
         self._catalog = catalog
         self._store = store
         self._uploads = uploads
-        #: Opens data files, for a server that sends from files by itself; None where the store has none.
+        #: Opens data files, for a server that can send from files; None if the store has no files.
         self.files = store if isinstance(store, OpensFiles) else None
 
     async def complete_upload(self, upload_id: str, caller: Caller) -> Upload:

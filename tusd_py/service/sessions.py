@@ -1,4 +1,4 @@
-"""Making, viewing, listing and deleting uploads through the chunk API; it sees those of tus as well."""
+"""Creates sessions, and shows, lists and deletes uploads of either protocol, for the chunk API."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from tusd_py.service.lookup import Lookup
 from tusd_py.service.uploads import Uploads, Wanted
 from tusd_py.settings import Config
 
-#: A key names an upload that may be anybody's, so it must not be one that somebody else hits upon.
+#: Without users a key gives access to its upload, so it must be long enough not to be guessed.
 _KEY_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WantedSession:
-    """The session that a client asks for. ``size`` is in bytes; ``key`` makes the request repeatable."""
+    """The session that a client wants. ``size`` is in bytes; ``key`` makes the request repeatable."""
 
     size: int
     sha256: str | None = None
@@ -71,7 +71,7 @@ class View:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """Create, view, list, delete."""
+    """The uploads as the chunk API sees them."""
 
     config: Config
     catalog: Catalog
@@ -100,7 +100,7 @@ class Sessions:
             raise UploadConsumed(artifact_id) from None
 
     async def artifact_of(self, upload_id: str, caller: Caller) -> str | None:
-        """Return the id of the artifact that an upload went into; None when it did not."""
+        """Return the id of the artifact that an upload became; None: it did not."""
         artifact_id = await self.artifacts.made_of(upload_id)
         artifact = None if artifact_id is None else await self.artifacts.get(artifact_id)
         return artifact.id if artifact is not None and artifact.user in (None, caller.user) else None
@@ -117,18 +117,18 @@ class Sessions:
         return upload.expires_at - (self.config.tombstone_for_s if is_tombstone else 0)
 
     async def create(self, wanted: WantedSession, caller: Caller) -> tuple[Upload, bool]:
-        """Make a session: a file with room for all of its bytes. Also says whether it is new.
+        """Create a session and reserve the space for its bytes; return it, and whether it is new.
 
         Raises:
-            MaxSizeExceeded, NoSpace, StorageFull, or whatever a hook raises: nothing is left behind.
+            MaxSizeExceeded, NoSpace, StorageFull, or whatever a hook raises: nothing is stored.
             InvalidField: The key was used for an upload of another size or sha256.
-            UploadLocked: Another request with the key takes its time.
+            UploadLocked: Another request with the same key is still running.
         """
         if wanted.key is None:
             return await self._make(wanted, caller), True
         if len(wanted.key) < _KEY_LENGTH:
             raise InvalidField("Idempotency-Key", f"must have at least {_KEY_LENGTH} characters")
-        # One at a time: the same request again, while the first is at it, would need the space twice.
+        # One at a time: a repeated request would need the space twice while the first one is running.
         timeout_s = self.config.acquire_lock_timeout_s
         async with self.locker.hold(_key_lock(caller, wanted.key), StopSignal(), timeout_s=timeout_s):
             found = await self.ranges.find_key(caller.user, wanted.key)
@@ -139,10 +139,10 @@ class Sessions:
             return await self._make(wanted, caller), True
 
     async def _make(self, wanted: WantedSession, caller: Caller) -> Upload:
-        """Make a session; its row comes last, so whoever finds it finds its file and its space, too.
+        """Create a session. Its row is written last, so every session that is found has its file and space.
 
-        Until then its files are a leftover's: should we die, the sweep removes them. As long as we live the
-        lock keeps it away.
+        Until then its files are a leftover, which the sweep removes if the process dies. The lock keeps the
+        sweep away while the process lives.
         """
         is_durable = self.config.durability == "patch"
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
@@ -170,7 +170,7 @@ class Sessions:
         return upload
 
     async def _given_up_without_file(self, upload: Upload) -> bool:
-        """Give up an open session whose file is gone, which nobody could send to; whether it was one."""
+        """Remove an open session whose file is missing, as it accepts no bytes; return whether it was one."""
         if upload.state is not UploadState.OPEN or await self.store.size(upload.id) is not None:
             return False
         async with self.locker.hold(
@@ -192,7 +192,7 @@ class Sessions:
         return upload
 
     async def view(self, upload: Upload) -> View:
-        """Return what is known of an upload; waits for nobody."""
+        """Return what is known of an upload; does not wait for writers."""
         facts = await self.ranges.facts(upload.id)
         if upload.state is UploadState.EXPIRED:
             return View(upload=upload, facts=facts, received=0, chunk_count=0)
@@ -205,7 +205,7 @@ class Sessions:
             return facts.received
         try:
             return await self.lookup.offset(upload)
-        except UploadNotFound:  # its row is there a moment longer than its file
+        except UploadNotFound:  # its file is removed a moment before its row
             return 0
 
     async def _chunk_count(self, upload: Upload, facts: SessionFacts, received: int) -> int:
@@ -220,7 +220,7 @@ class Sessions:
     async def chunks(
         self, view: View, *, state: ChunkState | None = None, limit: int = -1, offset: int = 0
     ) -> list[UploadChunk]:
-        """Return chunks by offset. A final's are its partials; what tus appended in order is one."""
+        """Return chunks by offset: the partials of a final; one chunk for an upload that grows."""
         upload = view.upload
         if not isinstance(upload.layout, Growing):
             found = self.catalog.chunks(upload, state=state, limit=limit, offset=offset)
@@ -253,14 +253,14 @@ class Sessions:
         views = []
         for upload in uploads:
             views.append(await self.view(upload))
-            await asyncio.sleep(0)  # a look at a thousand uploads holds nobody up
+            await asyncio.sleep(0)  # let other requests run between the uploads of a long list
         return count, views
 
     async def delete(self, upload: Upload, caller: Caller) -> None:
         """Delete an upload and free its space at once. Requests that are sending chunks get 404 at their end.
 
         Raises:
-            UploadNotOpen: It is just being committed. UploadLocked, or whatever a hook raises.
+            UploadNotOpen: It is being committed. UploadLocked, or whatever a hook raises.
         """
         if upload.state is UploadState.COMMITTING:
             raise UploadNotOpen("committing", "the upload is just being committed")
@@ -268,7 +268,7 @@ class Sessions:
 
 
 def _grown(view: View) -> list[UploadChunk]:
-    """Return what was appended in order as the one chunk that it is."""
+    """Return the bytes of a growing upload as one chunk."""
     upload = view.upload
     if not view.received:
         return []

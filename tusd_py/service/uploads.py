@@ -1,4 +1,4 @@
-"""Making, looking at and deleting uploads."""
+"""Creates, looks up and deletes uploads, for tus."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ from tusd_py.service.finishing import Finishing
 from tusd_py.service.lookup import Lookup
 from tusd_py.settings import Config
 
-#: How long a look at an upload waits for it to be finished: it is answered at once, whatever a hook does.
+#: How long HEAD and GET wait for an upload to be finished: they are answered soon, whatever a hook does.
 _AT_ONCE_S: Final = 0.1
-#: How the kinds that are not made to grow keep their bytes.
+#: How uploads of the kinds that do not grow keep their bytes.
 _LAYOUTS: Final[Mapping[UploadKind, Layout]] = {UploadKind.SESSION: Ranged(), UploadKind.FINAL: JOINED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The upload that a client asks for. ``length`` is in bytes; None: deferred."""
+    """The upload that a client wants. ``length`` is in bytes; None: deferred."""
 
     length: int | None
     kind: UploadKind = UploadKind.SINGLE
@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Uploads:
-    """Create, look at and terminate."""
+    """Creates, looks up and terminates uploads."""
 
     config: Config
     catalog: Catalog
@@ -75,12 +75,12 @@ class Uploads:
     )
 
     async def create(self, wanted: Wanted, caller: Caller) -> Progress:
-        """Make an empty upload; one of length 0 is complete at once.
+        """Create an empty upload; one of length 0 is complete at once.
 
         On return the upload is in the catalog and its files are in the store.
 
         Raises:
-            MaxSizeExceeded, StorageFull, or whatever a hook raises: nothing is left behind.
+            MaxSizeExceeded, StorageFull, or whatever a hook raises: nothing is stored.
         """
         upload = await self.admit(wanted, caller)
         if upload.length != 0:
@@ -95,17 +95,17 @@ class Uploads:
     async def create_with(
         self, wanted: Wanted, body: Body, expected: ExpectedChecksum, caller: Caller
     ) -> Progress:
-        """Make an upload and store the bytes that came along (tus 1.0.0, Creation With Upload).
+        """Create an upload with its first bytes (tus 1.0.0, Creation With Upload).
 
         Raises:
-            UploadError: Also for every way in which the body can end early. Then nothing is left
-                behind: the client never learns the upload's URL, so nobody could go on with it.
+            UploadError: Also if the body ends early, for whatever reason. Then nothing is stored: the client
+                never learns the upload's URL, so nobody could continue it.
         """
         self.appender.check_offered(expected)
         if wanted.length is not None and body.length is not None and body.length > wanted.length:
             raise LengthExceeded(length=wanted.length, offset=0)
         upload = await self.admit(wanted, caller)
-        # The lock from the start: a sweep must not find the upload full before this request finishes it.
+        # Locked from the start: a sweep must not find the upload full before this request finishes it.
         async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
             await self._insert(upload, held, caller.request)
             async with given_up_on_error(self.disposal, upload, held):
@@ -115,7 +115,7 @@ class Uploads:
         created = self.events.event(EventType.CREATED, request)
         try:
             await self.catalog.insert(upload, durable=self.config.durability == "patch", event=created)
-        except asyncio.CancelledError:  # that may have come too late
+        except asyncio.CancelledError:  # the upload may have been inserted already
             await self.disposal.give_up(upload, held)
             raise
         async with given_up_on_error(self.disposal, upload, held):
@@ -125,7 +125,7 @@ class Uploads:
         observe.log_created(upload.id, upload.length)
 
     async def admit(self, wanted: Wanted, caller: Caller) -> Upload:
-        """Return the upload to be made, after the limits and the application had their say."""
+        """Return the upload to create, after the limits and the application's hook accepted it."""
         limit = self.config.max_size
         if limit is not None and wanted.length is not None and wanted.length > limit:
             raise MaxSizeExceeded(max_size=limit)
@@ -150,17 +150,17 @@ class Uploads:
         return replace(upload, metadata=metadata, metadata_header=None)
 
     async def look(self, upload_id: str, caller: Caller) -> Progress:
-        """Return how far an upload is. Waits for no writer and no hook, and holds none up.
+        """Return an upload and its offset. Does not wait for a writer or a hook, and delays none.
 
-        An upload whose bytes are all there but which nobody finished (its process died, or a hook failed) is
-        finished by the way: the answer says so when that takes no time, else it goes on behind the answer.
+        If all bytes are there but the upload was not finished (its process died, or a hook failed), this
+        starts to finish it: the answer says so if that takes no time; else it continues in the background.
 
         Raises:
-            UploadNotFound, UploadExpired, or what the hook raised at once.
+            UploadNotFound, UploadExpired, or what the hook raises within that time.
         """
         upload = await self._find(upload_id, caller)
         offset = await self.lookup.offset(upload)
-        # Of a final the offset does not say it: that is 0 until it is finished.
+        # Not for a final: its offset is 0 until it is finished.
         if (offset == upload.length or isinstance(upload.layout, Joined)) and await self.finishing.is_due(
             upload
         ):
@@ -168,7 +168,7 @@ class Uploads:
         return Progress(upload, offset)
 
     async def _finished(self, progress: Progress, caller: Caller) -> Progress:
-        """Return the upload finished, or as it is when that takes its time or is somebody else's work."""
+        """Return the upload finished, or as it is if that takes longer or another request is doing it."""
         upload_id = progress.upload.id
         task = self._finishing_now.get(upload_id)
         if task is None:
@@ -186,18 +186,18 @@ class Uploads:
         return Progress(finished, await self.lookup.offset(finished))
 
     async def _finish_if_free(self, upload_id: str, caller: Caller) -> tuple[bool, Upload | None]:
-        """Finish an upload unless somebody holds it, who then does that; say whether nobody did."""
+        """Finish an upload if its lock is free (its holder does that otherwise); return whether it was."""
         try:
             async with self.locker.hold_if_free(upload_lock(upload_id)) as held:
                 if held is None:
                     return False, None
                 return True, await self.finishing.finish_held_if_due(upload_id, held, caller.request)
         finally:
-            # Here and not in a callback, which comes later: who looks next must not be told of this try.
+            # Here and not in a callback, which runs later: the next look must not get this try's failure.
             del self._finishing_now[upload_id]
 
     async def close(self) -> None:
-        """Break off what is being finished; whoever looks at it next begins anew."""
+        """Cancel what is being finished; the next look at the upload starts again."""
         for task in list(self._finishing_now.values()):
             task.cancel()
         await asyncio.gather(*self._finishing_now.values(), return_exceptions=True)
@@ -212,11 +212,11 @@ class Uploads:
         return await self.lookup.find_in_use(upload_id, caller)
 
     async def terminate(self, upload_id: str, caller: Caller) -> None:
-        """Delete an upload and free its space; whoever is writing to it is asked to stop first.
+        """Delete an upload and free its space; a writer is asked to stop first.
 
         Raises:
-            UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing is deleted,
-            and nobody was asked to stop unless the hook agreed.
+            UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing was deleted, and
+            no writer was asked to stop unless the hook agreed.
         """
         asked = False
 

@@ -1,4 +1,4 @@
-"""Appending bytes that count only once they are what their sender says."""
+"""Appends bytes that count only when their checksum has been verified."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from tusd_py.settings import Config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedAppend:
-    """Writes in place, marked as unverified, and takes away what is wrong; all under the upload's lock.
+    """Writes bytes in place, marked as unverified, and discards them if they are wrong; under the lock.
 
-    A body is verified at its end and may be larger than any memory: the store must take it back.
+    A body is verified at its end and may be larger than the memory, so the store must be able to discard it.
     """
 
     config: Config
@@ -29,7 +29,7 @@ class VerifiedAppend:
     digest: Digest
 
     async def recovered(self, upload: Upload, held: Held) -> Upload:
-        """Discard what an earlier request left that never was verified: its process died."""
+        """Discard unverified bytes that an earlier request left because its process died."""
         if not isinstance(upload.layout, Growing) or upload.layout.unverified_from is None:
             return upload
         await self._discard(upload, upload.layout.unverified_from, held)
@@ -45,7 +45,7 @@ class VerifiedAppend:
         *,
         limit: int,
     ) -> Received:
-        """Store ``body``, at most ``limit`` bytes; nothing of it unless it comes whole and is right.
+        """Store ``body``, at most ``limit`` bytes; none of it unless it is complete and correct.
 
         Raises ChecksumMismatch, MalformedHeader, StorageFull.
         """
@@ -70,6 +70,6 @@ class VerifiedAppend:
         return received
 
     async def _discard(self, upload: Upload, offset: int, held: Held) -> None:
-        held.check()  # these bytes may be somebody else's by now
+        held.check()  # another request may be writing here by now
         await self.rollback.truncate(upload.id, offset)
         await self.catalog.set_unverified(upload.id, None, held)

@@ -1,4 +1,4 @@
-"""The use cases over whatever ports: what a store lacks decides which of them there are."""
+"""Builds the use cases over given ports; the store's capabilities decide which there are."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from tusd_py.settings import Config
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """The outside, as the service sees it."""
+    """The adapters that the service uses."""
 
     catalog: Catalog
     store: DataStore
@@ -50,7 +50,7 @@ class Ports:
 
 
 class _Backends(TypedDict):
-    """What nearly every use case needs of the outside."""
+    """The ports that nearly every use case needs."""
 
     config: Config
     catalog: Catalog
@@ -65,14 +65,14 @@ class _Common(_Backends):
 
 
 class _Stored(TypedDict):
-    """What it takes to keep bytes."""
+    """What use cases need that store bytes."""
 
     store: DataStore
     sync: Sync
 
 
 class _Hashed(_Stored):
-    """What it takes to keep bytes, and to read them again to hash them."""
+    """What use cases need that store bytes and hash them."""
 
     digest: Digest
 
@@ -95,8 +95,8 @@ class Service:
     """The use cases that the ports allow.
 
     Attributes:
-        concatenation: None where the store cannot have several uploads share a data file.
-        parallel: None where the store cannot do what chunks and artifacts need.
+        concatenation: None if uploads cannot share a data file in the store.
+        parallel: None if the store cannot do what chunks and artifacts need.
     """
 
     def __init__(self, config: Config, ports: Ports, liveness: Liveness) -> None:
