@@ -1,6 +1,7 @@
 """What only the catalog in one SQLite file promises: cost, migrations, several processes, a full disk."""
 
 import asyncio
+import gc
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -63,6 +65,34 @@ async def test_a_lone_creation_costs_one_commit(opened: SqliteCatalog, file: Pat
     before = commits(file)
     await opened.insert(single("a"))
     assert commits(file) - before == 1
+
+
+def test_a_loop_that_is_left_while_a_job_runs(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The interpreter then ends without a stack, as it does after any other work."""
+    begun, may_end = threading.Event(), threading.Event()
+
+    def job(_: sqlite3.Connection) -> None:
+        begun.set()
+        may_end.wait(10)
+
+    async def leave_it() -> None:
+        catalog = await open_catalog(file)
+        waiting = asyncio.create_task(catalog.writer.run_long(job))
+        await asyncio.to_thread(begun.wait, 10)
+        assert not waiting.done()
+
+    unraisable: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # which says that a task was pending
+    loop.run_until_complete(leave_it())
+    loop.close()
+    may_end.set()
+    deadline = time.monotonic() + 10
+    while asyncio.all_tasks(loop):  # until the thread has dropped its references
+        assert time.monotonic() < deadline
+        gc.collect()
+    assert unraisable == []
 
 
 def look(file: Path, sql: str) -> list[tuple[object, ...]]:

@@ -147,6 +147,8 @@ class Writer:
                     await self._commit_somewhere(batch)
                 except Exception as error:
                     batch.resolve(translate(error))
+                except GeneratorExit:  # the loop was closed and left: nobody waits any more
+                    raise
                 except BaseException:  # somebody cancels all tasks of the loop
                     batch.resolve(RuntimeError("the catalog stopped before it could say what became of this"))
                     raise
