@@ -9,7 +9,6 @@ import os
 import shutil
 import socket
 import ssl
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 from tests.support.fixtures import Serve
 from tests.support.process import Process, free_port, listens
 from tests.support.server import Server
+from tests.support.tls import make_certificate
 from tests.support.tus import MIB, OFFSET_STREAM, TUS, payload, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -62,22 +62,6 @@ def caddy(folder: Path, backend: str, port: int) -> list[str]:
     return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-def certificate(folder: Path) -> ssl.SSLContext:
-    """Make a certificate for this host; return what trusts it."""
-    pem = folder / "fullchain.pem"
-    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=uploads.example"
-    files = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(folder / "privkey.pem"),
-        "-out",
-        str(pem),
-    ]
-    subprocess.run(["openssl", *options.split(), *files], check=True, capture_output=True, timeout=60)
-    return ssl.create_default_context(cafile=str(pem))
-
-
 @pytest.fixture(params=[nginx, caddy], ids=["nginx", "caddy"])
 def proxy(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Iterator[Proxy]:
     """A proxy with the file that we recommend, before a server with the flags that the file names."""
@@ -88,7 +72,9 @@ def proxy(request: pytest.FixtureRequest, serve: Serve, tmp_path: Path) -> Itera
     server, port = serve("-behind-proxy"), free_port()
     folder = tmp_path / "proxy"
     folder.mkdir()
-    tls = certificate(folder)
+    certificate = folder / "fullchain.pem"
+    make_certificate(certificate, folder / "privkey.pem")
+    tls = ssl.create_default_context(cafile=str(certificate))
     command = [program, *argv(folder, ":".join(map(str, server.host_port)), port)[1:]]
     homes = {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
     process = Process(command, folder / "log", env=homes)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.support.tls import make_certificate
 
 from .client import Server
 
@@ -14,10 +15,7 @@ from .client import Server
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tls") / "both.pem"
-    command = (
-        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=lab"
-    )
-    subprocess.run([*command.split(), "-keyout", path, "-out", path], check=True, capture_output=True)
+    make_certificate(path, path)
     return path
 
 
