@@ -24,11 +24,12 @@ from tusd_py.errors import InternalFailure, UploadError
 from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
-from tusd_py.fronts.chunks.routes import ApiFront
+from tusd_py.fronts.chunks.routes import CHUNK_FIELDS, ApiFront
+from tusd_py.fronts.downloads.front import DOWNLOAD_FIELDS
 from tusd_py.fronts.http.cors import Cors
 from tusd_py.fronts.http.refusals import refusal
 from tusd_py.fronts.http.urls import route_path
-from tusd_py.fronts.tus.grammar import VERSION
+from tusd_py.fronts.tus.grammar import TUS_FIELDS, VERSION
 from tusd_py.ports.events import Outbox
 from tusd_py.settings import Config
 
@@ -95,7 +96,7 @@ class UploadApp(Starlette):
         self.config = config
         self._open_store = open_store
         self._clock = clock
-        self._cors = Cors(config)
+        self._cors = Cors(config, TUS_FIELDS, CHUNK_FIELDS, DOWNLOAD_FIELDS)
         self._opening = asyncio.Lock()
         self._backends: Backends | None = None
         self._sweeps: asyncio.Task[None] | None = None

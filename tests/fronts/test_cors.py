@@ -54,6 +54,17 @@ async def test_answers(tus: Tus) -> None:
         assert reply.headers["Vary"] == "Origin"
 
 
+async def test_pages_may_use_every_protocol(tus: Tus) -> None:
+    """Chunks and downloads as well; what two protocols have is named once."""
+    ask = await tus.request("OPTIONS", tus.url, Origin=ORIGIN, Access_Control_Request_Method="PUT")
+    allowed = ask.headers["Access-Control-Allow-Headers"].split(", ")
+    assert {"Content-Range", "Repr-Digest", "Idempotency-Key", "Range"} <= set(allowed)
+    made = await tus.post(5, Origin=ORIGIN)
+    exposed = made.headers["Access-Control-Expose-Headers"].split(", ")
+    assert {"Repr-Digest", "Content-Range", "Content-Disposition", "Retry-After"} <= set(exposed)
+    assert (len(allowed), len(exposed)) == (len(set(allowed)), len(set(exposed)))
+
+
 @pytest.mark.needs("checksum")
 async def test_refusals(serve: Serve) -> None:
     """HTTP-04: else the browser hides the status, and the client cannot decide what to do."""

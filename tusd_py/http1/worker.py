@@ -92,13 +92,13 @@ class Worker(uvicorn.Server):
 
         So a time-out may come up to a tenth of its length late, and never early.
         """
-        interval_s = min(1.0, self._settings.network_timeout_s / 10)
+        loop, interval_s = asyncio.get_running_loop(), min(1.0, self._settings.network_timeout_s / 10)
         while True:
             await asyncio.sleep(interval_s)
             await self.on_tick(0)  # renews the Date header
             now = monotonic()
-            for connection in list(cast("set[UploadProtocol]", self.server_state.connections)):
-                connection.on_tick(now)
+            for connection in cast("set[UploadProtocol]", self.server_state.connections):
+                loop.call_soon(connection.on_tick, now)  # so that no failure of one keeps the others waiting
 
     def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Log now and then that no connection can be accepted; asyncio would log a stack every time."""

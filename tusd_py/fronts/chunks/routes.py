@@ -14,9 +14,14 @@ from tusd_py.errors.uploads import UploadNotFound
 from tusd_py.fronts.chunks.artifacts import ArtifactsFront
 from tusd_py.fronts.chunks.front import ChunksFront
 from tusd_py.fronts.chunks.openapi import document
+from tusd_py.fronts.http.cors import CrossOrigin
 from tusd_py.settings import Config
 
 _Endpoint = Callable[..., Awaitable[Response]]
+CHUNK_FIELDS: Final = CrossOrigin(
+    request=("Content-Range", "Content-Digest", "Repr-Digest", "Digest", "Idempotency-Key", "Prefer"),
+    response=("Repr-Digest",),
+)
 _ROOTS: Final = ("uploads", "artifacts", "tasks", "openapi.json")
 
 

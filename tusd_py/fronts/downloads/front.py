@@ -21,12 +21,14 @@ from tusd_py.fronts.downloads.byte_ranges import (
 from tusd_py.fronts.downloads.disposition import content_disposition, content_type
 from tusd_py.fronts.downloads.sending import ContentResponse
 from tusd_py.fronts.http.caller import caller_of
+from tusd_py.fronts.http.cors import CrossOrigin
 from tusd_py.fronts.http.headers import Fields, joined
 from tusd_py.fronts.http.http_dates import format_http_date
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadState
 from tusd_py.service.reading import Reading, Segment
 
+DOWNLOAD_FIELDS = CrossOrigin(request=("Range",), response=("Content-Disposition", "Content-Range"))
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 
 

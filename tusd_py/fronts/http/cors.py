@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -12,64 +13,47 @@ from tusd_py.errors.requests import OriginNotAllowed
 from tusd_py.settings import Config
 
 _METHODS: Final = ("POST", "HEAD", "PATCH", "OPTIONS", "GET", "DELETE", "PUT")
-_REQUEST_HEADERS: Final = (
-    "Authorization",
-    "Origin",
-    "X-Requested-With",
-    "X-Request-ID",
-    "X-HTTP-Method-Override",
-    "Content-Type",
-    "Range",
-    "Tus-Resumable",
-    "Upload-Length",
-    "Upload-Offset",
-    "Upload-Metadata",
-    "Upload-Defer-Length",
-    "Upload-Concat",
-    "Upload-Checksum",
-    "Content-Range",
-    "Content-Digest",
-    "Repr-Digest",
-    "Digest",
-    "Idempotency-Key",
-    "Prefer",
-)
-_RESPONSE_HEADERS: Final = (
-    "Location",
-    "Upload-Offset",
-    "Upload-Length",
-    "Upload-Metadata",
-    "Upload-Defer-Length",
-    "Upload-Concat",
-    "Upload-Expires",
-    "Tus-Resumable",
-    "Tus-Version",
-    "Tus-Extension",
-    "Tus-Max-Size",
-    "Tus-Checksum-Algorithm",
-    "Content-Disposition",
-    "Content-Range",
-    "Retry-After",
-    "Repr-Digest",
+
+
+@dataclass(frozen=True, slots=True)
+class CrossOrigin:
+    """The header fields of one protocol that a page from another origin may send, and read."""
+
+    request: tuple[str, ...]
+    response: tuple[str, ...]
+
+
+_EVERY_PROTOCOL: Final = CrossOrigin(
+    request=(
+        "Authorization",
+        "Origin",
+        "X-Requested-With",
+        "X-Request-ID",
+        "X-HTTP-Method-Override",
+        "Content-Type",
+    ),
+    response=("Location", "Retry-After"),
 )
 
 
 class Cors:
-    """The CORS rules that the settings describe."""
+    """The CORS rules that the settings describe, for the header fields of all ``protocols``."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *protocols: CrossOrigin) -> None:
         self._is_off = config.disable_cors
         # The whole origin must match: "https://example\.com" must not allow "https://example.com.evil.test".
         self._allowed = re.compile(config.cors_allow_origin)
+        sent = [name for each in (_EVERY_PROTOCOL, *protocols) for name in each.request]
+        read = [name for each in (_EVERY_PROTOCOL, *protocols) for name in each.response]
         credentials = {"Access-Control-Allow-Credentials": "true"} if config.cors_allow_credentials else {}
         self._actual = {
             **credentials,
-            "Access-Control-Expose-Headers": _joined(_RESPONSE_HEADERS, config.cors_expose_headers),
+            "Access-Control-Expose-Headers": _joined(read, config.cors_expose_headers),
         }
         self._preflight = {
             **credentials,
             "Access-Control-Allow-Methods": _joined(_METHODS, config.cors_allow_methods),
-            "Access-Control-Allow-Headers": _joined(_REQUEST_HEADERS, config.cors_allow_headers),
+            "Access-Control-Allow-Headers": _joined(sent, config.cors_allow_headers),
             "Access-Control-Max-Age": str(config.cors_max_age_s),
         }
 
@@ -93,4 +77,4 @@ class Cors:
 
 
 def _joined(names: Iterable[str], more: str) -> str:
-    return ", ".join([*names, more]) if more else ", ".join(names)
+    return ", ".join(dict.fromkeys([*names, more] if more else names))

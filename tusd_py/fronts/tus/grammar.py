@@ -16,6 +16,7 @@ from tusd_py.errors.requests import (
     UnsupportedVersion,
 )
 from tusd_py.fronts.http.checksum import parse_checksum
+from tusd_py.fronts.http.cors import CrossOrigin
 from tusd_py.fronts.http.headers import HeaderFields, parse_byte_count, quote
 from tusd_py.fronts.http.http_dates import format_http_date
 from tusd_py.fronts.tus.concat import Concat, parse_concat
@@ -25,6 +26,30 @@ from tusd_py.model.upload import Upload, UploadKind, UploadState
 
 VERSION: Final = "1.0.0"
 CONTENT_TYPE: Final = "application/offset+octet-stream"
+TUS_FIELDS: Final = CrossOrigin(
+    request=(
+        "Tus-Resumable",
+        "Upload-Length",
+        "Upload-Offset",
+        "Upload-Metadata",
+        "Upload-Defer-Length",
+        "Upload-Concat",
+        "Upload-Checksum",
+    ),
+    response=(
+        "Upload-Offset",
+        "Upload-Length",
+        "Upload-Metadata",
+        "Upload-Defer-Length",
+        "Upload-Concat",
+        "Upload-Expires",
+        "Tus-Resumable",
+        "Tus-Version",
+        "Tus-Extension",
+        "Tus-Max-Size",
+        "Tus-Checksum-Algorithm",
+    ),
+)
 
 
 class Extension(StrEnum):
