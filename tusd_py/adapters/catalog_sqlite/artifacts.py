@@ -34,7 +34,7 @@ class SqliteArtifacts(ArtifactCatalog):
         self._ballast = catalog.ballast
 
     async def _run(self, sql: str, artifact_id: str) -> None:
-        """Take a step of a deletion, on a full medium, too."""
+        """Run a statement of a deletion; works on a full disk, too."""
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(sql, (artifact_id,))
@@ -101,7 +101,7 @@ class SqliteArtifacts(ArtifactCatalog):
             return count, await connection.execute_fetchall(listing.page, page)
 
         count, rows = await self._lister.read(read)
-        # A page of a thousand would hold the event loop up for milliseconds.
+        # A page of a thousand rows would block the event loop for milliseconds.
         return count, await asyncio.to_thread(lambda: [_artifact(row) for row in rows])
 
     async def exported(self) -> list[Artifact]:

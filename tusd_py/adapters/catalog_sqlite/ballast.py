@@ -1,6 +1,7 @@
-"""Space kept aside, so that what frees space can be recorded on a full medium.
+"""Reserves space for the catalog, so that deletions can be recorded on a full disk.
 
-SQLite writes to its log even to forget a row. Without this a full disk could not be emptied through us.
+SQLite writes to its log even to delete a row. Without this, a full disk could not be emptied by deleting
+uploads.
 """
 
 from __future__ import annotations
@@ -18,17 +19,17 @@ from tusd_py.errors.server import StorageFull
 
 _T = TypeVar("_T")
 
-#: Enough to forget a session of as many chunks as the default allows (2 MiB of log), and some.
+#: Bytes. Deleting a session with the default's most chunks needs 2 MiB of log.
 SIZE: Final = 4 << 20
-#: Given up first; each next step is as large as what was given up so far. Somebody else may be quicker
-#: to use what we let go of, so there is more than one try.
+#: Bytes released first; each next step releases as much as all before. Another writer may take what is
+#: released, so there is more than one try.
 _FIRST_STEP: Final = SIZE >> 4
-#: Nothing is kept aside on a medium that has less than this: it would be no help to fill it up ourselves.
+#: Nothing is reserved on a disk with fewer bytes free: filling it up ourselves would not help.
 _MIN_FREE: Final = 4 * SIZE
 
 
 class Ballast:
-    """A file beside the catalog's, given back step by step; all processes share it."""
+    """A file beside the catalog, shortened step by step to release space; all processes share it."""
 
     def __init__(self, catalog_file: Path) -> None:
         self._catalog_file = catalog_file
@@ -36,9 +37,9 @@ class Ballast:
         self._is_short = False  # as far as this process knows
 
     async def with_room(self, commit: Callable[[], Awaitable[_T]]) -> _T:
-        """Return the result of ``commit``, repeated with more space as long as there is none.
+        """Return the result of ``commit``; while there is no space, release some and repeat it.
 
-        Raises StorageFull: The last ballast did not help.
+        Raises StorageFull: There was no space after the last step either.
         """
         is_first = True
         while True:
@@ -48,8 +49,8 @@ class Ballast:
                 if not is_first and not await asyncio.to_thread(self.give_back):
                     raise
             is_first = False
-            # What is in the log for good need not stay there: SQLite can write it again from its start,
-            # and nobody else can have that space.
+            # A log that is fully moved into the catalog is overwritten from its start, in space that no other
+            # process can take.
             await asyncio.to_thread(self._empty_log)
 
     def with_room_at_once(self, call: Callable[[], _T]) -> _T:
@@ -62,7 +63,7 @@ class Ballast:
                     raise
 
     def give_back(self) -> bool:
-        """Give some of it up; whether there was any left."""
+        """Release some of the reserved space; return whether any was left."""
         self._is_short = True
         try:
             fd = os.open(self._file, os.O_WRONLY | os.O_CLOEXEC)
@@ -77,7 +78,7 @@ class Ballast:
         return size > 0
 
     def refill(self) -> None:
-        """Make it as large as it should be, if there is room for that."""
+        """Reserve all of the space again, if there is enough."""
         with suppress(OSError):
             fd = os.open(self._file, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600)
             try:
@@ -89,7 +90,7 @@ class Ballast:
                 os.close(fd)
 
     async def refill_if_short(self) -> None:
-        """Do so if this process gave some of it up."""
+        """Reserve the space again if this process released some of it."""
         if self._is_short:
             await asyncio.to_thread(self.refill)
 

@@ -59,7 +59,7 @@ _EXPIRE: Final = (
 )
 _ADD_LEFTOVER: Final = "INSERT OR IGNORE INTO leftovers VALUES (?)"
 _FORGET: Final = "DELETE FROM leftovers WHERE name = ?"
-#: A final whose pieces are all there, and their sum.
+#: The finals whose pieces all have a size, and the sum of the sizes.
 _FILLED: Final = """
     SELECT upload_id, sum(size) FROM upload_chunks WHERE upload_id IN ({ids})
     GROUP BY upload_id HAVING count(*) = count(size)
@@ -78,9 +78,9 @@ _UNREFERENCED: Final = "NOT EXISTS (SELECT 1 FROM upload_chunks WHERE data_file 
 
 
 class SqliteCatalog(Catalog):
-    """See Catalog. Made by ``open_catalog``.
+    """See Catalog. Created by ``open_catalog``.
 
-    Meant for locks that no living process loses; so it only refuses those that say that they are lost.
+    For locks that a living process cannot lose: it refuses a change only if the lock itself says it is lost.
     """
 
     def __init__(
@@ -92,9 +92,9 @@ class SqliteCatalog(Catalog):
         *,
         is_remote: bool,
     ) -> None:
-        # Read on the event loop: a look-up by key takes some microseconds, no writer can hold it up (WAL),
-        # and a visit to a thread costs several times as much. On a remote medium a thread waits for them all
-        # the same. What reads many rows is the lister's.
+        # Read on the event loop: a look-up by key takes some microseconds, no writer blocks it (WAL), and a
+        # thread would cost several times as much. On a remote medium a thread makes these calls. The lister
+        # reads where there are many rows.
         self._look_ups = ThreadPoolExecutor(1, thread_name_prefix="tusd-py-look-up") if is_remote else None
         self._reader = self.reader = reader
         self._writer = self.writer = writer
@@ -108,7 +108,7 @@ class SqliteCatalog(Catalog):
         await self._writer.run(set_known, durable=True)
 
     async def rows(self, sql: str, *parameters: str | float | None) -> list[Any]:
-        """Return the rows of a look-up; the one way in which few rows are read."""
+        """Return the rows of a look-up; all queries for few rows go through here."""
         if self._look_ups is not None:
             return await in_thread(self._look_ups, self._read, sql, parameters)
         return self._read(sql, parameters)
@@ -301,7 +301,7 @@ def _waiting_finals(connection: sqlite3.Connection, partial_id: str) -> list[str
 
 
 def _insert(connection: sqlite3.Connection, upload: Upload, chunks: Sequence[UploadChunk]) -> bool:
-    """Add an upload and its chunks, unless there is one of that id; whether there was none."""
+    """Add an upload and its chunks, unless the id exists; return whether they were added."""
     added = connection.execute(_INSERT_UPLOAD, upload_row(upload)).rowcount
     if added:
         rows = [chunk_row(chunk, position) for position, chunk in enumerate(chunks)]
@@ -327,10 +327,10 @@ def _is_removable(connection: sqlite3.Connection, name: str) -> bool:
 
 
 async def open_catalog(file: Path, medium: Medium = "local") -> SqliteCatalog:
-    """Open the catalog in ``file``, made and brought up to date when need be.
+    """Open the catalog in ``file``; create and migrate it if necessary.
 
     Raises:
-        OSError, CatalogUnusable: The file cannot be opened or is no database.
+        OSError, CatalogUnusable: The file cannot be opened, or is not a database.
         ValueError: It was made by a newer version of this program.
     """
     return await asyncio.to_thread(_open, file, medium)

@@ -1,7 +1,7 @@
 """Claims on ranges, as steps within a transaction of the SQLite catalog.
 
-Disjointness makes one look-up decide a claim: of all ranges that begin before the wanted one ends, only
-the last can be the first to overlap it.
+Ranges are disjoint, so one look-up in an index finds those that overlap: the first of them is the last range
+that begins at or before the wanted one, or begins within it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import UploadChunk, UploadState
 
 SELECT: Final = f"SELECT {CHUNK_COLUMNS} FROM upload_chunks"  # noqa: S608
-#: The ranges that have a byte in common with one; the first may begin before it.
+#: The ranges that overlap a range; the first of them may begin before it.
 _OVERLAPPING: Final = """
     WHERE upload_id = :upload AND position < :stop AND position + size > :start AND position >= ifnull(
         (SELECT max(position) FROM upload_chunks WHERE upload_id = :upload AND position <= :start), 0)
@@ -35,7 +35,7 @@ _INSERT: Final = f"INSERT INTO upload_chunks ({CHUNK_COLUMNS}) VALUES ({marks(12
 
 
 def claim(connection: sqlite3.Connection, wish: Wish) -> Answer:
-    """Gather the facts that decide a claim, and do what was decided; see RangeCatalog.claim."""
+    """Read the facts, let ``decide`` decide, and carry its decision out; see RangeCatalog.claim."""
     state, chunk_count = _upload_facts(connection, wish.upload_id)
     neighbours = _neighbours(connection, wish.upload_id, wish.range)
     answer = decide(wish, state=state, chunk_count=chunk_count, neighbours=neighbours)
@@ -55,7 +55,7 @@ def insert_chunk(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
 def delete(
     connection: sqlite3.Connection, upload_id: str, offset: int
 ) -> Forgotten | Busy | NotOpen | Absent:
-    """Make a received range missing again; see RangeCatalog.delete_chunk."""
+    """Delete a received range; see RangeCatalog.delete_chunk."""
     state, _ = _upload_facts(connection, upload_id)
     answer = decide_deletion(_chunk_at(connection, upload_id, offset), state=state)
     if isinstance(answer, Forgotten):
@@ -74,7 +74,7 @@ def _upload_facts(connection: sqlite3.Connection, upload_id: str) -> tuple[Uploa
 
 
 def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRange) -> list[UploadChunk]:
-    """Return the ranges that overlap one, as far as they matter: a claim if there is one, or the first."""
+    """Return the overlapping ranges that the decision needs: a claim if there is one, or the first ranges."""
     rows = connection.execute(
         f"{SELECT} WHERE upload_id = ? AND position < ? ORDER BY position DESC LIMIT 1",
         (upload_id, wanted.stop),
@@ -84,7 +84,7 @@ def _neighbours(connection: sqlite3.Connection, upload_id: str, wanted: ByteRang
         return []
     if last.range == wanted:
         return [last]
-    # A range may overlap ten thousand others, so no more is read than will be said.
+    # A range may overlap ten thousand others, so no more are read than a refusal names.
     for state, limit in ("receiving", 1), ("received", NAMED):
         rows = connection.execute(
             f"{SELECT} {_OVERLAPPING} AND state = :state ORDER BY position LIMIT :limit",
@@ -100,7 +100,7 @@ def _places(upload_id: str, wanted: ByteRange) -> dict[str, str | int]:
 
 
 def make_missing(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
-    """Forget a received range; fine when it is gone."""
+    """Delete a received range, if it exists."""
     gone = connection.execute(
         "DELETE FROM upload_chunks WHERE upload_id = ? AND position = ? AND state = 'received'",
         (chunk.upload_id, chunk.offset),
@@ -115,19 +115,19 @@ def make_missing(connection: sqlite3.Connection, chunk: UploadChunk) -> None:
 
 
 def add_received(connection: sqlite3.Connection, upload_id: str, size: int) -> None:
-    """Count received bytes."""
+    """Add to the number of received bytes."""
     connection.execute("UPDATE sessions SET received = received + ? WHERE upload_id = ?", (size, upload_id))
 
 
 def add_chunks(connection: sqlite3.Connection, upload_id: str, count: int) -> None:
-    """Count ranges and claims."""
+    """Add to the number of ranges and claims."""
     connection.execute(
         "UPDATE sessions SET chunk_count = chunk_count + ? WHERE upload_id = ?", (count, upload_id)
     )
 
 
 def grow_prefix(connection: sqlite3.Connection, upload_id: str) -> None:
-    """Move the prefix over what follows it without a gap; each range is passed once in an upload's life."""
+    """Extend the prefix over the ranges that follow it without a gap; each range is read only once."""
     ((before,),) = connection.execute("SELECT prefix FROM uploads WHERE id = ?", (upload_id,))
     prefix = before
     rows = connection.execute(

@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from tusd_py.adapters.catalog_sqlite.writer import translate
 
-#: How long a new file may be busy while others make it a catalog, and how often we look.
+#: How long to wait while another process turns a new file into a catalog, and how often to try.
 _BUSY_S: Final = 10.0
 _POLL_S: Final = 0.01
 
 
 class Reader(sqlite3.Connection):
-    """A connection that fails in the words of the port."""
+    """A connection that raises the errors of the port."""
 
     def execute(self, *arguments: Any) -> sqlite3.Cursor:
         """Run one statement; see ``translate``."""
@@ -26,8 +26,8 @@ class Reader(sqlite3.Connection):
 
 
 def connect(file: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
-    """Open the catalog in ``file``, made if need be."""
-    # Each connection is used by one thread at a time, though not always by the one that made it.
+    """Open the catalog in ``file``; create it if necessary."""
+    # Each connection is used by one thread at a time, but not always by the one that opened it.
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False, factory=kind)
     try:
         _use_write_ahead_log(connection)
@@ -40,9 +40,10 @@ def connect(file: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> 
 
 
 def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
-    """Switch a new file to its write-ahead log; one that has it is left as it is.
+    """Switch a new file to a write-ahead log.
 
-    Of those that switch at once SQLite refuses all but one without waiting, whatever its time-out.
+    If several processes do so at the same time, SQLite refuses all but one without waiting, whatever its
+    time-out is.
     """
     deadline = time.monotonic() + _BUSY_S
     while True:

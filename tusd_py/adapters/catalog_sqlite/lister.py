@@ -1,4 +1,4 @@
-"""Reading many rows of the catalog: lists and sweeps, over aiosqlite."""
+"""Reads many rows of the catalog, for lists and sweeps, with aiosqlite."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _T = TypeVar("_T")
 
 
 class Lister:
-    """Opens a connection of its own for each use, with a thread of its own.
+    """Opens a connection for each use, with a thread of its own.
 
-    So it holds up neither the event loop nor a writer, and in WAL mode no writer of any process holds it
-    up. Nothing is kept between two uses.
+    So it blocks neither the event loop nor a writer, and in WAL mode no writer blocks it. Nothing is kept
+    between two uses.
     """
 
     def __init__(self, file: Path) -> None:
         self._file = file
 
     async def read(self, job: Callable[[aiosqlite.Connection], Awaitable[_T]]) -> _T:
-        """Return the result of ``job``, which gets a connection that only reads.
+        """Return the result of ``job``, which gets a connection for reading.
 
-        All that it reads is of the same moment: what was committed by then. A cancelled caller, too, waits
-        until it is over: aiosqlite's thread must not outlive the event loop that it reports to.
+        All its statements read the same state of the catalog. A cancelled caller still waits until the job
+        has ended: aiosqlite's thread must not outlive the event loop that it reports to.
         """
         reading = asyncio.create_task(self._read(job))
         try:

@@ -1,4 +1,4 @@
-"""Pages of uploads and artifacts, as SQL that its indexes answer.
+"""SQL for pages of uploads and artifacts, which indexes answer.
 
 Counting and skipping read the index alone (``uploads_listing``, ``artifacts_listing``), which is in the
 order of the pages; only the rows of the page itself are looked up.
@@ -19,7 +19,7 @@ _ALIVE: Final = "id NOT IN (SELECT id FROM uploads WHERE expires_at <= ?)"
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Two statements and what they take: how many there are, and one page of them."""
+    """Two statements and their parameters: one counts, the other returns one page."""
 
     count: str
     page: str
@@ -27,7 +27,7 @@ class Listing:
 
 
 def uploads_listing(wanted: Filter) -> Listing:
-    """Return how to list uploads, with the columns of COLUMNS."""
+    """Return the statements that list uploads, with the columns of COLUMNS."""
     terms: list[tuple[str, list[Any]]] = []
     if wanted.state is not None:
         terms.append(("state = ?", [wanted.state]))
@@ -44,7 +44,7 @@ def uploads_listing(wanted: Filter) -> Listing:
 
 
 def artifacts_listing(user: str | None, *, of_nobody: bool, sha256: str | None, columns: str) -> Listing:
-    """Return how to list artifacts that are ready."""
+    """Return the statements that list artifacts that are ready."""
     terms: list[tuple[str, list[Any]]] = [("is_ready", [])]
     if sha256 is not None:
         terms.append(("sha256 = ?", [sha256]))
@@ -52,7 +52,7 @@ def artifacts_listing(user: str | None, *, of_nobody: bool, sha256: str | None, 
 
 
 def _owners(user: str | None, *, nobody: str | None) -> list[tuple[str, list[Any]]]:
-    """Return one condition for each owner; an OR of them could not be read in order."""
+    """Return one condition for each owner. With an OR of them, no index would give the rows in order."""
     owners: list[tuple[str, list[Any]]] = []
     if user is not None:
         owners.append(("user = ?", [user]))

@@ -1,7 +1,7 @@
-"""Reading an upload's chunks in portions.
+"""Reads an upload's chunks in portions.
 
-There may be ten thousand of them. They are read on the event loop, which has others to serve in between; so
-what changes meanwhile may be seen or not.
+There may be ten thousand of them. They are read on the event loop, which serves other requests between two
+portions; so a change made meanwhile may be seen or not.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tusd_py.model.commits import Incomplete
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, UploadChunk
 
-#: Rows that are read in one go.
+#: Rows of one portion.
 _PORTION: Final = 250
 #: Chunks that are partials, the size of an incomplete one as far as it is known.
 _JOINED: Final = f"""
@@ -89,7 +89,7 @@ async def missing(rows: Rows, upload_id: str, *, limit: int) -> list[ByteRange]:
 
 
 async def _extent(rows: Rows, upload_id: str) -> tuple[int, int]:
-    """Return up to where an upload was received without a gap, and its length; equal when it is gone."""
+    """Return an upload's prefix and its length, in bytes; equal when it does not exist."""
     sql = "SELECT prefix, length FROM uploads WHERE id = ? AND prefix NOT NULL"
     for prefix, length in await rows(sql, upload_id):
         return prefix, length
@@ -97,7 +97,7 @@ async def _extent(rows: Rows, upload_id: str) -> tuple[int, int]:
 
 
 async def unfilled(rows: Rows, upload_id: str) -> Incomplete | None:
-    """Return what keeps an upload from being committed; see RangeCatalog.unfilled."""
+    """Return what is missing for a commit; see RangeCatalog.unfilled."""
     prefix, length = await _extent(rows, upload_id)
     if prefix == length:
         return None

@@ -1,4 +1,4 @@
-"""Ranges in the SQLite catalog; how a claim is decided is in ``claims``."""
+"""Ranges in the SQLite catalog; ``claims`` has the steps of a claim."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ class SqliteRanges(RangeCatalog):
                 f" WHERE id = ? AND {before(Move.REOPEN)}",
                 (upload_id,),
             )
-            # One that was broken off as its last step was done is complete, and keeps its digest.
+            # A commit cancelled during its last step has completed the upload, which keeps its digest.
             connection.execute(
                 "UPDATE sessions SET sha256 = NULL, last_error = ? WHERE upload_id = ? AND EXISTS"
                 " (SELECT 1 FROM uploads WHERE id = upload_id AND state = 'open')",
@@ -261,5 +261,5 @@ class SqliteRanges(RangeCatalog):
             return count, await connection.execute_fetchall(listing.page, page)
 
         count, rows = await self._lister.read(read)
-        # A page of a thousand would hold the event loop up for milliseconds.
+        # A page of a thousand rows would block the event loop for milliseconds.
         return count, await asyncio.to_thread(lambda: [upload_of(row) for row in rows])

@@ -1,4 +1,4 @@
-"""Rows of the catalog's tables, both ways. The column lists and the functions go together."""
+"""Converts values to rows of the catalog's tables and back, in the order of the lists of columns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CHUNK_COLUMNS: Final = (
 
 
 def marks(count: int) -> str:
-    """Return SQL for a row of ``count`` parameters."""
+    """Return the SQL of a row with ``count`` parameters."""
     return ", ".join("?" * count)
 
 
@@ -47,10 +47,10 @@ def after(move: Move) -> str:
 
 
 def _checked(text: str | None) -> str | None:
-    """Return ``text`` if SQLite can keep it and give it back; it would cut it at NUL.
+    """Return ``text``.
 
     Raises:
-        ValueError: It cannot.
+        ValueError: SQLite would not return it unchanged; it cuts text at NUL.
     """
     if text is not None:
         text.encode()
@@ -60,7 +60,7 @@ def _checked(text: str | None) -> str | None:
 
 
 def upload_row(upload: Upload) -> Parameters:
-    """Return the row of an upload, in the order of COLUMNS. Raises ValueError: text that cannot be kept."""
+    """Return the row of an upload, in the order of COLUMNS. Raises ValueError: text that cannot be stored."""
     metadata = {key: value.decode("latin-1") for key, value in upload.metadata.items()}
     return (
         upload.id,
@@ -109,7 +109,7 @@ def upload_of(row: Sequence[Any]) -> Upload:
 def chunk_row(chunk: UploadChunk, position: int) -> Parameters:
     """Return the row of a chunk, in the order of CHUNK_COLUMNS.
 
-    ``position`` sorts the chunks of an upload: the offset where they come in any order, else 0, 1, 2 ...
+    ``position`` orders the chunks of an upload: their offset if they arrive in any order, else 0, 1, 2 ...
     """
     is_size_known = chunk.source_id is None or chunk.state is ChunkState.RECEIVED
     return (

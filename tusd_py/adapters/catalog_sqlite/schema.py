@@ -1,4 +1,4 @@
-"""The catalog's tables, as numbered migrations. One that has landed is never edited."""
+"""The catalog's tables, as numbered migrations. A migration that was released is never edited."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """,
         "CREATE INDEX chunks_by_data_file ON chunks (data_file)",
         "CREATE INDEX chunks_waiting ON chunks (source_id) WHERE size IS NULL",
-        # Ids that were given up: their files are to be removed, and are no longer adopted.
+        # Ids of removed uploads whose files still have to be removed and must not be adopted.
         "CREATE TABLE leftovers (name TEXT PRIMARY KEY) WITHOUT ROWID",
     ),
     (
@@ -107,10 +107,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         ) WITHOUT ROWID
         """,
         "CREATE UNIQUE INDEX artifacts_by_content ON artifacts (sha256, user)",
-        # Which artifact an upload went into that is no longer there.
+        # The artifact that a removed upload became.
         "CREATE TABLE consumed (upload_id TEXT PRIMARY KEY, artifact_id TEXT NOT NULL) WITHOUT ROWID",
         "CREATE INDEX consumed_by_artifact ON consumed (artifact_id)",
-        # Whatever way an upload goes, what hangs on it goes in the same transaction.
+        # However an upload is removed, its rows in other tables go in the same transaction.
         *_cascades("ranges"),
         """
         CREATE TRIGGER artifacts_deleted AFTER DELETE ON artifacts BEGIN
@@ -126,7 +126,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX artifacts_pending ON artifacts (sha256) WHERE NOT is_ready",
     ),
     (
-        # One table for all chunks: a final's pieces, and what is kept in any order.
+        # One table for all chunks: those of finals, and those that arrive in any order.
         """
         CREATE TABLE upload_chunks (
             upload_id TEXT NOT NULL,
@@ -200,31 +200,31 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
 )
 
-#: An index over many rows takes its time, and the other workers that start meanwhile wait for it.
+#: How long to wait for another worker's migration; building an index over many rows takes a while.
 _MIGRATION_TIMEOUT_MS: Final = 600_000
 
 
-#: The application id of a catalog that does not know yet what is in the directory; later it is 0.
+#: The application id of a catalog to which the directory's uploads were not added yet; later it is 0.
 _NEW: Final = 1
 
 
 def is_new(connection: sqlite3.Connection) -> bool:
-    """Whether the catalog was made, and nobody said that it knows what is in the directory."""
+    """Whether the catalog may lack uploads of the directory; see Catalog.is_new."""
     ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
     return bool(application_id == _NEW)
 
 
 def set_known(connection: sqlite3.Connection) -> None:
-    """Say that the catalog knows what is in the directory."""
+    """Record that the catalog has every upload of the directory."""
     connection.execute("PRAGMA application_id = 0")
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the tables up to date.
+    """Run the migrations that are missing.
 
-    Raises ValueError: They were made by a newer version of this program.
+    Raises ValueError: The catalog was made by a newer version of this program.
     """
-    # Nothing is written when nothing is to be done: a full disk must not keep a server from starting.
+    # Without a missing one nothing is written, so that a server starts on a full disk.
     if _version(connection) == len(MIGRATIONS):
         return
     ((timeout_ms,),) = connection.execute("PRAGMA busy_timeout").fetchall()

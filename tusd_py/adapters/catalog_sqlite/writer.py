@@ -1,4 +1,4 @@
-"""One SQLite connection for all writes of a process, and one commit for all that wait together."""
+"""Writes of a process go through one SQLite connection; those that wait together share one commit."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tusd_py.transfer.calls import Medium, Quick, in_thread, outlast
 _T = TypeVar("_T")
 _FULL: Final = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})  # and their extended codes
-#: So often the event loop tries while another process writes, before a thread waits for that.
+#: How often the event loop tries while another process writes, before a thread waits for it.
 _TRIES: Final = 8
-#: After so many commits the log (4 to 8 pages each) is moved into the catalog's file.
+#: After this many commits the log (4 to 8 pages each) is moved into the catalog's file.
 _CHECKPOINT_AFTER: Final = 200
 Parameters = Sequence[str | int | float | None]
 
@@ -35,7 +35,7 @@ class _Row:
 
 @dataclass(slots=True)
 class _Job:
-    """Statements that belong together, and what became of them."""
+    """Statements that belong together, and their result."""
 
     run: Callable[[sqlite3.Connection], Any]
     done: asyncio.Future[Any]
@@ -49,7 +49,7 @@ class _Batch:
     rows: list[_Row] = field(default_factory=list)
     jobs: list[_Job] = field(default_factory=list)
     durable: bool = False
-    is_long: bool = False  # over so many rows that the event loop must not wait
+    is_long: bool = False  # over so many rows that it would block the event loop
 
     def __bool__(self) -> bool:
         return bool(self.rows or self.jobs)
@@ -67,7 +67,7 @@ class _Batch:
         return grouped
 
     def resolve(self, error: Exception | None) -> None:
-        """Tell everybody who waits."""
+        """Wake everybody who waits for the commit."""
         for row in self.rows:
             _resolve(row.done, error)
         for job in self.jobs:
@@ -75,11 +75,11 @@ class _Batch:
 
 
 class Writer:
-    """Commits everything that waits at the same moment as one transaction.
+    """Commits all statements that wait at the same moment as one transaction.
 
-    Fifty concurrent creations thus cost one commit, and a lone one waits for nobody. Commits are made on
-    the event loop at the end of its turn as long as the medium is quick, they need no sync and no other
-    process is writing; all others in a thread. In memory nothing survives a power cut, so none needs a sync.
+    So fifty concurrent creations cost one commit, and a single one does not wait. A commit runs on the event
+    loop, at the end of an iteration, if the medium is fast, no sync is needed and no other process is
+    writing; otherwise in a thread. In memory nothing survives a power cut, so no commit needs a sync.
     """
 
     def __init__(self, connection: sqlite3.Connection, medium: Medium) -> None:
@@ -91,14 +91,14 @@ class Writer:
         self._has_syncs = medium != "memory"
         self._waiting = _Batch()
         self._task: asyncio.Task[None] | None = None
-        self._commits = 0  # since the log was last moved
+        self._commits = 0  # since the log was last moved into the file
         self._is_durable = False
         self._is_patient = True
 
     async def put(self, sql: str, row: Parameters, *, durable: bool = False) -> None:
         """Run ``sql`` for one row; return when it is committed.
 
-        All rows that wait for the same ``sql`` go in one call; its parameters are those of ``row``.
+        All rows that wait for the same ``sql`` are written with one call.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.rows.append(_Row(sql, row, done))
@@ -106,15 +106,15 @@ class Writer:
         await self._committed(done)
 
     async def run_long(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
-        """Run ``job`` as ``run`` does, but never on the event loop: for one over thousands of rows."""
+        """Run ``job`` as ``run`` does, but always in a thread; for a job over thousands of rows."""
         self._waiting.is_long = True
         return await self.run(job, durable=durable)
 
     async def run(self, job: Callable[[sqlite3.Connection], _T], *, durable: bool = False) -> _T:
         """Run ``job`` by itself within a transaction; return its result when it is committed.
 
-        With ``durable`` the commit survives a power cut. An exception that it raises undoes what it did,
-        and only that.
+        With ``durable`` the commit survives a power cut. An exception of ``job`` rolls back its statements,
+        and no others.
         """
         done: asyncio.Future[_T] = asyncio.get_running_loop().create_future()
         self._waiting.jobs.append(_Job(job, done))
@@ -127,7 +127,7 @@ class Writer:
         try:
             return await done
         except asyncio.CancelledError:
-            # A lock must not be let go of while something is still to be written under it.
+            # A lock must not be released while something is still to be written under it.
             if self._task is not None:
                 await outlast(self._task)
             raise
@@ -149,7 +149,7 @@ class Writer:
                     batch.resolve(translate(error))
                 except GeneratorExit:  # the loop was closed and left: nobody waits any more
                     raise
-                except BaseException:  # somebody cancels all tasks of the loop
+                except BaseException:  # all tasks of the loop are cancelled
                     batch.resolve(RuntimeError("the catalog stopped before it could say what became of this"))
                     raise
                 else:
@@ -159,9 +159,9 @@ class Writer:
             self._task = None
 
     async def _checkpoint_if_due(self, batch: _Batch) -> None:
-        """Do in a thread what SQLite would do within a commit, on the event loop and with two syncs.
+        """Move the log into the file, in a thread; SQLite would do it within a commit, with two syncs.
 
-        Commits wait for it: only what nobody adds to can be moved whole, and the log used from its start.
+        Commits wait for it: only a log to which nothing is added can be moved completely and reused.
         """
         self._commits += 1
         if self._commits < _CHECKPOINT_AFTER and not batch.is_long:
@@ -185,7 +185,7 @@ class Writer:
                     raise
             else:
                 return
-            # Another process is writing, for some 100 us; what arrives meanwhile comes along.
+            # Another process is writing, for some 100 us; statements that arrive meanwhile join the batch.
             await asyncio.sleep(0)
             batch.add(self._waiting)
             self._waiting = _Batch()
@@ -216,15 +216,15 @@ class Writer:
             job.outcome = job.run(self._connection)
         except Exception as error:
             if not self._connection.in_transaction:
-                raise  # SQLite gave the whole transaction up (a full disk): all jobs share the fault
+                raise  # SQLite rolled the whole transaction back (a full disk): all jobs fail
             self._connection.execute("ROLLBACK TO job")
             job.outcome = translate(error)
         self._connection.execute("RELEASE job")
 
     def _set_up(self, durable: bool, patient: bool) -> None:
-        """Choose what a commit survives, and whether to wait for other processes.
+        """Choose what the commit survives, and whether to wait for other processes.
 
-        In WAL mode NORMAL survives the death of the process, FULL a power cut as well.
+        In WAL mode a commit with NORMAL survives the death of the process, with FULL a power cut as well.
         """
         if durable is not self._is_durable:
             self._connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
@@ -235,9 +235,9 @@ class Writer:
 
 
 def translate(error: Exception) -> Exception:
-    """Turn an error of SQLite into StorageFull where there is no space, and else into CatalogUnusable.
+    """Turn an error of SQLite into StorageFull if there is no space, else into CatalogUnusable.
 
-    Only ENOSPC has a code of its own; a quota and a limit on file sizes come as a failed write.
+    SQLite has a code for ENOSPC alone; an exceeded quota or limit of file sizes is a failed write.
     """
     if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode in _FULL:
         return StorageFull()
