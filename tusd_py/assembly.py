@@ -77,7 +77,7 @@ class Backends:
 def open_files(config: Config) -> DataStore:
     """Open the store of files in the upload directory."""
     (config.upload_dir / FOLDER).mkdir(exist_ok=True, mode=config.dir_mode)
-    is_synced = config.durability != "none"
+    is_synced = config.syncs_completion
     return FileStore(
         config.upload_dir, file_mode=config.file_mode, writes_back=is_synced, medium=_medium(config)
     )

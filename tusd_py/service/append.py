@@ -200,7 +200,7 @@ class Appender:
             received = await self.verified.write(upload, offset, body, expected, held, limit=limit)
         else:
             received = await self.store.write(upload.id, offset, body, limit=limit, hashes=(), stop=held.stop)
-            if self.config.durability == "patch":
+            if self.config.syncs_answers:
                 await self.sync(upload.id)
         return _Written(offset + received.count, received.ended)
 

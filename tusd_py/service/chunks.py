@@ -254,7 +254,7 @@ class Chunks:
                     await self.sync(upload.id)
             except DataFileMissing:  # the upload was deleted meanwhile
                 raise UploadNotFound from None
-            is_durable = self.config.durability == "patch"
+            is_durable = self.config.syncs_answers
             now, expires_at = self.clock(), self.lifetime.expiry(UploadState.OPEN)
             sha256 = taken.hexdigest()
             if not await self.ranges.record(

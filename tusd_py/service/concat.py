@@ -85,7 +85,7 @@ class Concatenation:
             final,
             chunks,
             max_size=self.config.max_size,
-            durable=self.config.durability != "none",
+            durable=self.config.syncs_completion,
             event=self.events.event(EventType.CREATED, request),
         )
         if isinstance(inserted, PartialGone):  # deleted or expired meanwhile

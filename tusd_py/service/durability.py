@@ -12,5 +12,4 @@ def syncs_chunks(config: Config, upload: Upload) -> bool:
     The commit of a session reads all bytes again, so it notices what a power cut lost. An upload of tus is
     complete with its last byte, and a row could survive a power cut without its bytes.
     """
-    durability = config.durability
-    return durability == "patch" or (durability == "finish" and upload.kind is not UploadKind.SESSION)
+    return config.syncs_answers or (config.syncs_completion and upload.kind is not UploadKind.SESSION)

@@ -94,7 +94,7 @@ class Finishing:
         self, upload: Upload, held: Held, request: IncomingRequest | None
     ) -> tuple[Upload, HookReply | None]:
         now = self.clock()
-        is_durable = self.config.durability != "none"
+        is_durable = self.config.syncs_completion
         if not isinstance(upload.layout, Joined) and is_durable:
             await self.sync(upload.id)
         done = replace(

@@ -107,7 +107,7 @@ class RangedAppend:
         if received.count:
             if syncs_chunks(self.config, upload):
                 await self.sync(upload.id)
-            is_durable = self.config.durability == "patch"
+            is_durable = self.config.syncs_answers
             stored = replace(chunk, size=received.count)
             is_there = await self.ranges.record(
                 stored,

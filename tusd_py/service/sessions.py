@@ -144,7 +144,7 @@ class Sessions:
         Until then its files are a leftover, which the sweep removes if the process dies. The lock keeps the
         sweep away while the process lives.
         """
-        is_durable = self.config.durability == "patch"
+        is_durable = self.config.syncs_answers
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
         upload = await self.uploads.admit(asked, caller)
         async with (

@@ -114,13 +114,13 @@ class Uploads:
     async def _insert(self, upload: Upload, held: Held | None, request: IncomingRequest | None) -> None:
         created = self.events.event(EventType.CREATED, request)
         try:
-            await self.catalog.insert(upload, durable=self.config.durability == "patch", event=created)
+            await self.catalog.insert(upload, durable=self.config.syncs_answers, event=created)
         except asyncio.CancelledError:  # the upload may have been inserted already
             await self.disposal.give_up(upload, held)
             raise
         async with given_up_on_error(self.disposal, upload, held):
             await self.store.create(upload)
-            if self.config.durability == "patch":
+            if self.config.syncs_answers:
                 await self.sync(upload.id)
         observe.log_created(upload.id, upload.length)
 

@@ -49,7 +49,7 @@ class VerifiedAppend:
 
         Raises ChecksumMismatch, MalformedHeader, StorageFull.
         """
-        is_durable = self.config.durability == "patch"
+        is_durable = self.config.syncs_answers
         await self.catalog.set_unverified(upload.id, offset, held, durable=is_durable)
         hashes = [] if expected.checksum is None else [expected.checksum.new_hash()]
         try:

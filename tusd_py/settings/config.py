@@ -325,6 +325,16 @@ class Config:
     #: Names of secret headers that are written with the events all the same, such as ``cookie``.
     record_headers: frozenset[str] = frozenset()
 
+    @property
+    def syncs_answers(self) -> bool:
+        """Whether what a 2xx tells a client is synced before the answer (``durability`` is ``patch``)."""
+        return self.durability == "patch"
+
+    @property
+    def syncs_completion(self) -> bool:
+        """Whether a complete upload is synced before a client is told of it (``patch`` and ``finish``)."""
+        return self.durability != "none"
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "upload_dir", Path(self.upload_dir))
         object.__setattr__(self, "record_events", _event_types(self.record_events))
