@@ -12,6 +12,7 @@ from tests.support.server import Server
 from tests.tusd.lab import TUSD, needs_tusd, run, run_command
 from tests.tusd.test_known_flags import OF_TUSD
 from tests.tusd.test_log import events, sentences, upload
+from tests.tusd.test_proxies import URLS, place
 
 pytestmark = needs_tusd
 
@@ -106,3 +107,11 @@ def test_the_events_of_an_upload_are_the_same(tmp_path: Path, form: str) -> None
         varies = {"id", "url", "path", "time"}
         logged.append([[(k, "" if k in varies else v) for k, v in record] for record in found])
     assert logged[0] == logged[1]
+
+
+def test_urls_behind_a_proxy_are_the_same(tmp_path: Path) -> None:
+    said = []
+    for server in both(tmp_path, "-behind-proxy"):
+        with server:
+            said.append([place(server.url, headers) for headers, _ in URLS])
+    assert said[0] == said[1]

@@ -222,7 +222,7 @@ def _announce(line: flags.CommandLine, extensions: Sequence[str], url: str) -> N
 
     tusd's own test suite and many scripts wait for the last line.
     """
-    base_path, socket = line.get("base-path", str), line.get("unix-sock", str)
+    base_path, socket = "/" + line.get("base-path", str).removeprefix("/"), line.get("unix-sock", str)
     observe.say(f"Using '{os.path.abspath(line.get('upload-dir', str))}' as directory storage.")
     observe.say(f"Using {line.get('max-size', int) / 2**20:.2f}MB as maximum size.")
     observe.say(f"Supported tus extensions: {','.join(extensions)}")

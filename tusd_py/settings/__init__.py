@@ -1,6 +1,6 @@
 """Every setting, declared once: its type, default, flag, environment variable, help and documentation."""
 
-from tusd_py.settings.config import Callback, Config, Durability, Preallocate
+from tusd_py.settings.config import Callback, Config, Durability, Preallocate, parse_networks
 from tusd_py.settings.declaration import BadSetting, Declared, Setting, declared, setting
 from tusd_py.settings.tusd import TusdSettings
 
@@ -14,5 +14,6 @@ __all__ = [
     "Setting",
     "TusdSettings",
     "declared",
+    "parse_networks",
     "setting",
 ]

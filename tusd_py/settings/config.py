@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,8 @@ from tusd_py.settings.declaration import BadSetting, check_words, setting
 
 Durability = Literal["finish", "patch", "none"]
 Preallocate = Literal["full", "sparse", "none"]
+
+Network = IPv4Network | IPv6Network
 
 #: A function of an application that embeds us, sync (run in a thread) or async.
 Callback = Callable[..., Any]
@@ -40,6 +43,14 @@ class Config:
         help="Build URLs from X-Forwarded-Host, X-Forwarded-Proto and Forwarded",
         doc="build URLs from `X-Forwarded-Host`, `X-Forwarded-Proto` and `Forwarded`; only behind a proxy that "
         "sets them",
+    )
+    trusted_proxies: str = setting(
+        "",
+        flag="trusted-proxies",
+        group="Listening",
+        help="Comma list of addresses and networks of proxies whose headers -behind-proxy believes; empty = all",
+        doc="comma list of addresses and networks (`127.0.0.1,10.0.0.0/8`) of proxies whose headers `-behind-proxy` "
+        "believes; empty: everybody's. Who reaches a UNIX socket is always believed",
     )
     max_size: int | None = setting(
         None,
@@ -336,6 +347,7 @@ class Config:
         return self.durability != "none"
 
     def __post_init__(self) -> None:
+        self._check_places()
         object.__setattr__(self, "upload_dir", Path(self.upload_dir))
         object.__setattr__(self, "record_events", _event_types(self.record_events))
         object.__setattr__(self, "record_headers", frozenset(map(str.lower, self.record_headers)))
@@ -364,9 +376,24 @@ class Config:
         except re.error as error:
             raise BadSetting("cors_allow_origin", f"is not a regular expression: {error}") from None
 
+    def _check_places(self) -> None:
+        if "://" in self.base_path:
+            raise BadSetting("base_path", "must be a path: what a proxy is called comes from -behind-proxy")
+        try:
+            networks = parse_networks(self.trusted_proxies)
+        except ValueError as error:
+            raise BadSetting("trusted_proxies", f"must be addresses and networks: {error}") from None
+        if networks and not self.behind_proxy:
+            raise BadSetting("trusted_proxies", "has no meaning without behind_proxy")
+
 
 def _event_types(words: Iterable[str]) -> frozenset[EventType]:
     try:
         return frozenset(map(EventType, words))
     except ValueError:
         raise BadSetting("record_events", f"may have {', '.join(EventType)}") from None
+
+
+def parse_networks(text: str) -> list[Network]:
+    """Read a comma list of addresses and networks. Raises ValueError for anything else."""
+    return [ip_network(item.strip(), strict=False) for item in text.split(",") if text]

@@ -54,7 +54,7 @@ class ArtifactsFront:
             made = await self._from_fields(await read_fields(request), caller)
         else:
             made = await self._from_form(request, boundary, caller)
-        base = creation_url(request, self._config.api_prefix + "/", behind_proxy=self._config.behind_proxy)
+        base = creation_url(request, self._config.api_prefix + "/", self._config)
         return JSONResponse(
             artifact_facts(made.artifact, urls_of(request, self._config)),
             201 if made.is_new else 200,

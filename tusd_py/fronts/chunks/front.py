@@ -69,7 +69,7 @@ class ChunksFront:
         )
         upload, is_new = await self._sessions.create(wanted, caller_of(request))
         urls = urls_of(request, self._config)
-        base = creation_url(request, self._config.api_prefix + "/", behind_proxy=self._config.behind_proxy)
+        base = creation_url(request, self._config.api_prefix + "/", self._config)
         return JSONResponse(
             await self._details(upload, urls),
             201 if is_new else 200,

@@ -114,7 +114,7 @@ class TusFront:
         concatenation = self._concatenation
         if wanted.concat is not None and concatenation is None:
             raise FeatureDisabled("Upload-Concat is not offered here")
-        base_url = creation_url(request, self._config.base_path, behind_proxy=self._config.behind_proxy)
+        base_url = creation_url(request, self._config.base_path, self._config)
         observe.creates_below(base_url)
         body = body_of(request.scope, request.receive)
         caller = caller_of(request)
