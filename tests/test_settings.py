@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.settings_page import PAGE, with_table
+from tests.support.server import run
 from tusd_py.command.go_flags import FlagError, parse
 from tusd_py.command.settings_flags import (
     SERVE_FLAGS,
@@ -78,11 +76,9 @@ def test_a_wrong_variable_is_named() -> None:
 
 def test_the_process_reads_its_environment() -> None:
     """One line, status 2, and nothing is served."""
-    command = [sys.executable, "-m", "tusd_py"]
-    environment = {**os.environ, "TUSD_PY_DURABILITY": "sometimes"}
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
-    assert ended.returncode == 2
-    assert ended.stderr == (
+    ended = run(env={"TUSD_PY_DURABILITY": "sometimes"})
+    assert ended.status == 2
+    assert ended.err == (
         'tusd-py: environment variable TUSD_PY_DURABILITY: "sometimes" is not finish, patch or none'
         " (see tusd-py -help)\n"
     )

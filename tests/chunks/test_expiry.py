@@ -1,7 +1,5 @@
 """Expiry, users and hooks: as for tus uploads."""
 
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +13,7 @@ from starlette.authentication import SimpleUser
 from tests.chunks.lab import Service, content_range, problem
 from tests.chunks.test_put import read_reply, slow_put
 from tests.support.lab import running
+from tests.support.server import run
 from tests.support.tus import payload, sha256
 from tests.support.waiting import eventually
 from tusd_py import UploadRefused
@@ -59,13 +58,8 @@ def test_expired_uploads_are_listed_and_swept_by_command(serve: Callable[..., Se
     problem(api.put(upload, 0, DATA), "upload-expired", 410)
     (found,) = api.http.get("/uploads/", params={"expired": "true"}).json()["results"]
     assert found["id"] == upload["id"]
-    swept = subprocess.run(
-        [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.upload_dir)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert f"{upload['id']} expired" in swept.stdout
+    swept = run("sweep", "-upload-dir", str(server.upload_dir))
+    assert f"{upload['id']} expired" in swept.out
     assert server.files() == set()
     (found,) = api.http.get("/uploads/", params={"expired": "true"}).json()["results"]
     assert found["state"] == "expired"

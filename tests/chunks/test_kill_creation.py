@@ -5,7 +5,6 @@ import itertools
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ import pytest
 
 from tests.chunks.lab import Service, content_range
 from tests.support.lab import running
-from tests.support.server import command
+from tests.support.server import command, run
 from tests.support.tus import payload, sha256
 from tests.support.waiting import until
 
@@ -93,9 +92,8 @@ def test_what_is_adopted_after_a_crash_has_its_space(serve: Callable[..., Servic
 
 def sweep(server: Service, *flags: str) -> list[str]:
     """Sweep in a process of its own; return what it says was removed, or would be."""
-    command = [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(server.upload_dir), *flags]
-    swept = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    return [line for line in swept.stdout.splitlines() if line.endswith("removed")]
+    swept = run("sweep", "-upload-dir", str(server.upload_dir), *flags)
+    return [line for line in swept.out.splitlines() if line.endswith("removed")]
 
 
 def create_and_send(server: Service, sent: list[httpx.Response]) -> None:

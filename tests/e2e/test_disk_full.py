@@ -265,7 +265,7 @@ def test_what_expired_goes_from_a_full_disk(disk: Disk) -> None:
         change(disk, "UPDATE uploads SET expires_at = 1")
         disk.fill()
         done = sweep(disk.server.upload_dir)
-        assert (done.returncode, done.stderr.count("Traceback")) == (0, 0), done.stderr
+        assert (done.status, done.err.count("Traceback")) == (0, 0), done.err
         assert files(disk) == []
         assert {tus.head(url).status_code for url in urls} == {410}
 

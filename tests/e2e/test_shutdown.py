@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.process import free_port
-from tests.support.server import Server, command
+from tests.support.server import Server, run
 from tests.support.tus import MIB, Tus, Wire, id_of, payload, wait_until
 
 SIZE = 4 * MIB
@@ -158,10 +157,8 @@ def busy_port() -> Iterator[int]:
 
 def refused_start(*flags: str) -> tuple[int, str]:
     """Start with flags that cannot work; the exit status and what was said on stderr."""
-    result = subprocess.run(
-        [*command(), "-host", "127.0.0.1", *flags], capture_output=True, text=True, timeout=30, check=False
-    )
-    return result.returncode, result.stderr
+    ended = run("-host", "127.0.0.1", *flags)
+    return ended.status, ended.err
 
 
 def assert_one_clear_line(status: int, said: str) -> None:

@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -11,6 +9,8 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
+from tests.support.process import Ended
+from tests.support.server import run
 from tests.support.tus import Tus, id_of
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.ports.locks import upload_lock
@@ -18,9 +18,8 @@ from tusd_py.ports.locks import upload_lock
 SHORT = ("-expire-after", "300ms", "-sweep-interval", "0")
 
 
-def sweep(directory: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tusd_py", "sweep", "-upload-dir", str(directory), *flags]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=30)
+def sweep(directory: Path, *flags: str) -> Ended:
+    return run("sweep", "-upload-dir", str(directory), *flags)
 
 
 def test_a_dry_run_names_what_a_sweep_removes(serve: Serve) -> None:
@@ -31,13 +30,13 @@ def test_a_dry_run_names_what_a_sweep_removes(serve: Serve) -> None:
         tus.patch(complete, 0, b"abc")
         time.sleep(0.4)
         dry = sweep(server.upload_dir, "-dry-run")
-        assert (dry.returncode, dry.stderr) == (0, "")
-        assert f"{id_of(url)} would be expired" in dry.stdout
+        assert (dry.status, dry.err) == (0, "")
+        assert f"{id_of(url)} would be expired" in dry.out
         assert (server.upload_dir / id_of(url)).read_bytes() == b"abc"
 
         done = sweep(server.upload_dir)
-        assert f"{id_of(url)} expired" in done.stdout
-        assert "1 uploads expired, 0 forgotten" in done.stdout
+        assert f"{id_of(url)} expired" in done.out
+        assert "1 uploads expired, 0 forgotten" in done.out
         left = {path.name for path in server.upload_dir.iterdir()} - {".tusd-py"}
         assert left == {id_of(complete), f"{id_of(complete)}.info"}
         assert tus.head(url).status_code == 410
@@ -52,14 +51,14 @@ def test_a_tombstone_is_forgotten_in_its_time(serve: Serve) -> None:
         sweep(server.upload_dir, "-tombstone-for", "100ms")
         assert tus.head(url).status_code == 410
         time.sleep(0.2)
-        assert f"{id_of(url)} forgotten" in sweep(server.upload_dir).stdout
+        assert f"{id_of(url)} forgotten" in sweep(server.upload_dir).out
         assert tus.head(url).status_code == 404
 
 
 def test_a_sweep_of_no_directory_makes_none(tmp_path: Path) -> None:
     done = sweep(tmp_path / "absent")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.count("\n") == 1
+    assert (done.status, done.out) == (1, "")
+    assert done.err.count("\n") == 1
     assert not (tmp_path / "absent").exists()
 
 
@@ -93,7 +92,7 @@ async def test_descriptions_that_a_crash_cut_short(serve: Serve) -> None:
                 done = await asyncio.to_thread(sweep, server.upload_dir)
         finally:
             locker.close()
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.status, done.err) == (0, "")
         left = {path.name for path in server.upload_dir.iterdir()}
         assert left == {*kept, young, busy, *others}
         assert [tus.offset(url) for url in urls] == [2, 2, 2]

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
@@ -123,3 +124,23 @@ class Process:
     def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What a program said, and how it ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+def run_to_end(
+    argv: Sequence[str | Path], env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Ended:
+    """Run a program to its end."""
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run(
+        argv, env=environment, cwd=cwd, capture_output=True, text=True, timeout=60, check=False
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from tests.support.process import Process
+from tests.support.process import Ended, Process, run_to_end
 
 #: The line that says where the server listens.
 _LISTENING = re.compile(r'You can now upload files to: (https?://[^/\s]+(/[^\s"]*))')
@@ -23,6 +23,11 @@ def command() -> list[str]:
     """The server's command; another tus server with tusd's flags may be named while tests are written."""
     other = os.environ.get("TUS_SERVER_COMMAND")
     return shlex.split(other) if other else [sys.executable, "-m", "tusd_py"]
+
+
+def run(*words: str, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> Ended:
+    """Run the server's command to its end."""
+    return run_to_end([*command(), *words], env, cwd)
 
 
 class Server(Process):

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.server import Server
-from tests.tusd.lab import TUSD, needs_tusd, run, run_command
+from tests.support.process import run_to_end
+from tests.support.server import Server, run
+from tests.tusd.lab import TUSD, needs_tusd
 from tests.tusd.test_known_flags import OF_TUSD
 from tests.tusd.test_log import events, sentences, upload
 from tests.tusd.test_proxies import URLS, place
@@ -20,7 +21,7 @@ pytestmark = needs_tusd
 def tusd(*words: str, cwd: Path | None = None) -> tuple[int, str, str]:
     """Run tusd to its end."""
     assert TUSD is not None
-    ended = run_command([TUSD, *words], cwd=cwd)
+    ended = run_to_end([TUSD, *words], cwd=cwd)
     return ended.status, ended.out, ended.err
 
 

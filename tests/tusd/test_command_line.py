@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tusd.lab import run
+from tests.support.server import run
 
 GOOD = "-check"  # ends before anything is served
 

@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
-from tests.support.server import Server
+from tests.support.server import Server, command, run
 from tests.support.tus import OFFSET_STREAM, TUS, id_of
-from tests.tusd.lab import OURS, run, wait_until
+from tests.support.waiting import eventually
 
 _LINE = re.compile(r"(\d{4}/\d\d/\d\d \d\d:\d\d:\d\d\.\d{6}) (.*)")
 _PAIR = re.compile(r'(?<= )(\w+)=("(?:[^"\\]|\\.)*"|\S+)')
@@ -95,8 +95,8 @@ def answers(path: Path) -> bool:
 
 def test_the_lines_of_the_start_can_be_left_out(tmp_path: Path) -> None:
     words = ["-show-startup-logs=false", "-unix-sock", str(tmp_path / "socket")]
-    with subprocess.Popen([*OURS, *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
-        wait_until(lambda: answers(tmp_path / "socket"))
+    with subprocess.Popen([*command(), *words], cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        eventually(lambda: answers(tmp_path / "socket"))
         process.terminate()
         said, _ = process.communicate(timeout=30)
     assert not re.search("Using|You can now", said)

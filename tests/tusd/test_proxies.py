@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
-from tests.tusd.lab import OURS, run, wait_until
+from tests.support.server import command, run
+from tests.support.waiting import eventually
 
 FORWARDED = {"X-Forwarded-Host": "up.example", "X-Forwarded-Proto": "https"}
 PUBLIC = "https://up.example/files/"
@@ -80,10 +81,10 @@ def test_who_reaches_a_unix_socket_is_believed(tmp_path: Path) -> None:
     path = tmp_path / "socket"
     words = ["-unix-sock", str(path), "-behind-proxy", "-trusted-proxies", "10.0.0.1"]
     fields = "".join(f"{name}: {value}\r\n" for name, value in {**CREATE, **FORWARDED}.items())
-    with subprocess.Popen([*OURS, *words], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
-        wait_until(path.exists)
+    with subprocess.Popen([*command(), *words], cwd=tmp_path, stdout=subprocess.DEVNULL) as process:
+        eventually(path.exists)
         with socket.socket(socket.AF_UNIX) as client:
-            wait_until(lambda: client.connect_ex(str(path)) == 0)
+            eventually(lambda: client.connect_ex(str(path)) == 0)
             client.sendall(f"POST /files/ HTTP/1.1\r\n{fields}\r\n".encode())
             answer = client.recv(65536).decode()
         process.terminate()

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from tests.support.fixtures import Serve
+from tests.support.server import run
 from tests.support.tus import OFFSET_STREAM, TUS
-from tests.tusd.lab import run
 
 DATA = bytes(range(256)) * 20_000
 AES_128 = "ECDHE-ECDSA-AES128-GCM-SHA256"
