@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -99,7 +99,7 @@ class UploadApp(Starlette):
         self._cors = Cors(config, TUS_FIELDS, CHUNK_FIELDS, DOWNLOAD_FIELDS)
         self._opening = asyncio.Lock()
         self._backends: Backends | None = None
-        self._sweeps: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         super().__init__(
             routes=[
                 _Front(self, self._api_path, self._answer_api, self._refuse_as_problem),
@@ -158,17 +158,19 @@ class UploadApp(Starlette):
         async with self._opening:
             if self._backends is None:
                 self._backends = await open_backends(self.config, self._open_store, self._clock)
-                self._sweeps = asyncio.create_task(self._sweep_now_and_then(self._backends))
+                self._tasks.append(asyncio.create_task(self._sweep_now_and_then(self._backends)))
+                if self._backends.delivery is not None:
+                    self._tasks.append(asyncio.create_task(self._backends.delivery.run()))
         return self._backends
 
     async def _close(self) -> None:
-        if self._sweeps is not None:
-            self._sweeps.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeps
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
         if self._backends is not None:
             await self._backends.close()
-        self._backends = self._sweeps = None
+        self._backends = None
 
     async def _sweep_now_and_then(self, backends: Backends) -> None:
         step: Callable[[], Awaitable[object]] = backends.recover

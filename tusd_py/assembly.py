@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
 
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.hooks_callables import CallableHooks
+from tusd_py.adapters.hooks_tusd.hooks import TusdHooks
+from tusd_py.adapters.hooks_tusd.transports import open_transport
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.adapters.medium import medium_of
 from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
@@ -20,8 +24,10 @@ from tusd_py.fronts.chunks.front import ChunksFront
 from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.tus.front import TusFront
+from tusd_py.model.upload import Upload, UploadKind
 from tusd_py.ports.store import DataStore
 from tusd_py.service.artifacts import FOLDER
+from tusd_py.service.delivery import Delivery
 from tusd_py.service.expiry import Swept
 from tusd_py.service.liveness import Liveness, new_worker_name
 from tusd_py.service.wiring import Ports, Service
@@ -41,6 +47,7 @@ class Backends:
     def __init__(self, config: Config, service: Service) -> None:
         self._opened = AsyncExitStack()
         self.service = service
+        self.delivery: Delivery | None = None  # None: nobody is told of anything
         downloads = Downloads(service.reading)
         concatenation = None if config.disable_concatenation else service.concatenation
         self.tus = TusFront(config, service.uploads, service.appender, concatenation, downloads)
@@ -88,6 +95,24 @@ def _medium(config: Config) -> Medium:
     return medium_of(config.upload_dir) if config.medium == "auto" else config.medium
 
 
+def open_hooks(config: Config, opened: AsyncExitStack) -> TusdHooks | None:
+    """Return the hooks that the settings choose, closed with ``opened``; None: there are none."""
+    transport = open_transport(config.hooks)
+    if transport is None:
+        return None
+    opened.push_async_callback(transport.close)
+    return TusdHooks(transport, config.hooks.enabled, partial(_storage_of, config.upload_dir.resolve()))
+
+
+def _storage_of(directory: Path, upload: Upload) -> Mapping[str, str]:
+    """Return where a file store keeps an upload. A final has no file of its own but those of its partials."""
+    path = str(directory / upload.id)
+    paths = {"InfoPath": f"{path}.info", "Path": path, "Type": "filestore"}
+    if upload.kind is UploadKind.FINAL:
+        del paths["Path"]
+    return paths
+
+
 async def open_backends(
     config: Config, open_store: OpenStore = open_files, clock: Callable[[], float] = time.time
 ) -> Backends:
@@ -112,11 +137,12 @@ async def open_backends(
         locker.open()
         ranges = SqliteRanges(catalog)
         liveness = Liveness(locker, ranges, new_worker_name())
+        hooks = open_hooks(config, opened)
         ports = Ports(
             catalog=catalog,
             store=store,
             locker=locker,
-            hooks=CallableHooks(config),
+            hooks=hooks or CallableHooks(config),
             outbox=SqliteOutbox(catalog),
             ranges=ranges,
             artifacts=SqliteArtifacts(catalog, ArtifactExports(state / "exports")),
@@ -130,5 +156,7 @@ async def open_backends(
             opened.push_async_callback(service.parallel.commits.close)
         opened.push_async_callback(service.uploads.close)
         await service.adoption.adopt_directory()
+        if hooks is not None:
+            backends.delivery = Delivery(outbox=ports.outbox, locker=locker, tell=hooks.tell)
         backends.keep(opened)
     return backends

@@ -39,6 +39,12 @@ class Meter:
     def connections(self, change: int) -> None:
         """Count a connection that was opened (1) or closed (-1)."""
 
+    def hook(self, name: str) -> None:
+        """Count a call of a hook."""
+
+    def hook_error(self, name: str) -> None:
+        """Count a call of a hook that failed."""
+
     def event(self, name: str) -> None:
         """Count what was logged, whether or not anybody reads it."""
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import anyio.to_thread
 
 from tusd_py.model.upload import Upload
-from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
+from tusd_py.ports.hooks import Changes, HookReply, Hooks, IncomingRequest
 from tusd_py.settings import Callback, Config
 
 
@@ -29,14 +28,18 @@ class CallableHooks(Hooks):
     def __init__(self, config: Config) -> None:
         self._config = config
 
-    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Mapping[str, bytes] | None:
+    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Changes | None:
         """See Hooks. Text values that the callable returns are encoded as UTF-8."""
         if self._config.on_upload_create is None:
             return None
         metadata = await call(self._config.on_upload_create, _original(request), upload)
         if metadata is None:
             return None
-        return {key: value.encode() if isinstance(value, str) else value for key, value in metadata.items()}
+        return Changes(
+            metadata={
+                key: value.encode() if isinstance(value, str) else value for key, value in metadata.items()
+            }
+        )
 
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """See Hooks."""
@@ -45,10 +48,11 @@ class CallableHooks(Hooks):
         reply = await call(self._config.on_upload_finish, _original(request), upload)
         return reply if isinstance(reply, HookReply) else None
 
-    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> None:
+    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """See Hooks."""
         if self._config.on_upload_terminate is not None:
             await call(self._config.on_upload_terminate, _original(request), upload)
+        return None
 
 
 def _original(request: IncomingRequest | None) -> Any:

@@ -68,7 +68,9 @@ _events: Final = {
     "ArtifactCreated": _counter("tusd_py_artifacts_created", "Number of artifacts created."),
 }
 _by_method: Final = {method: _requests.labels(method) for method in _METHODS}
-_hooks: Final = {name: (_hook_calls.labels(name), _hook_errors.labels(name)) for name in _HOOKS}
+for _name in _HOOKS:
+    _hook_calls.labels(_name)
+    _hook_errors.labels(_name)
 
 
 class PrometheusMeter(Meter):
@@ -90,6 +92,14 @@ class PrometheusMeter(Meter):
     def connections(self, change: int) -> None:
         """See Meter."""
         _connections.inc(change)
+
+    def hook(self, name: str) -> None:
+        """See Meter."""
+        _hook_calls.labels(name).inc()
+
+    def hook_error(self, name: str) -> None:
+        """See Meter."""
+        _hook_errors.labels(name).inc()
 
     def event(self, name: str) -> None:
         """See Meter."""

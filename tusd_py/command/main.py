@@ -33,14 +33,14 @@ from tusd_py.command.settings_flags import (
     tusd_settings_of,
     without_effect,
 )
-from tusd_py.command.settings_text import effective
+from tusd_py.command.settings_text import effective, without_secrets
 from tusd_py.command.sources import with_environment, with_file
 from tusd_py.errors import UploadError
 from tusd_py.http1.listening import tls_context
 from tusd_py.http1.run import CannotListen, ServerSettings, StartupFailed, serve
 from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.ports.store import StoreFailed
-from tusd_py.settings import BadSetting, Config, TusdSettings
+from tusd_py.settings import BadSetting, Config, HookSettings, TusdSettings
 
 _USAGE: Final = """\
 Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on port 8080 under /files/
@@ -130,13 +130,13 @@ def _serve_or_check(line: flags.CommandLine) -> int:
             print(f"tusd-py: {warning}", file=sys.stderr)
     if command.check:
         _check(settings, config)
-        print("\n".join(effective(line, tusd, config, settings, command)))
+        print("\n".join(effective(line, tusd, config, config.hooks, settings, command)))
         return 0
     extensions = _check_directory(config)
 
     def announce(url: str) -> None:
         if command.show_startup_logs:
-            _announce(line, extensions, url)
+            _announce(line, config.hooks, extensions, url)
 
     def make_app() -> UploadApp:
         # What is loaded now stays loaded, and requests create few cycles: collect less often.
@@ -217,7 +217,16 @@ def _check_directory(config: Config) -> Sequence[str]:
         raise _Failure(f"cannot use the upload directory: {describe(error)}", 1) from None
 
 
-def _announce(line: flags.CommandLine, extensions: Sequence[str], url: str) -> None:
+def _announce_hooks(hooks: HookSettings) -> None:
+    if hooks.hooks_http:
+        observe.say(f"Using '{without_secrets(hooks.hooks_http)}' as the endpoint for hooks")
+    elif hooks.hooks_dir:
+        observe.say(f"Using '{hooks.hooks_dir}' for hooks")
+    if hooks.is_on:
+        observe.say(f"Enabled hook events: {', '.join(hooks.names)}")
+
+
+def _announce(line: flags.CommandLine, hooks: HookSettings, extensions: Sequence[str], url: str) -> None:
     """Say what is used and where uploads go, byte for byte as tusd where we have the same.
 
     tusd's own test suite and many scripts wait for the last line.
@@ -225,6 +234,7 @@ def _announce(line: flags.CommandLine, extensions: Sequence[str], url: str) -> N
     base_path, socket = "/" + line.get("base-path", str).removeprefix("/"), line.get("unix-sock", str)
     observe.say(f"Using '{os.path.abspath(line.get('upload-dir', str))}' as directory storage.")
     observe.say(f"Using {line.get('max-size', int) / 2**20:.2f}MB as maximum size.")
+    _announce_hooks(hooks)
     observe.say(f"Supported tus extensions: {','.join(extensions)}")
     if socket:
         observe.say(f"Using {socket} as socket to listen.")

@@ -11,7 +11,7 @@ from tusd_py.command.go_flags import CommandLine, Flag, Value
 from tusd_py.command.go_values import Kind
 from tusd_py.fronts.tus.grammar import VERSION
 from tusd_py.http1.run import ServerSettings
-from tusd_py.settings import BadSetting, Config, Declared, TusdSettings, declared, setting
+from tusd_py.settings import BadSetting, Config, Declared, HookSettings, TusdSettings, declared, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,11 @@ _GROUPS: Final = (
     "Timeout",
 )
 SETTINGS: Final = sorted(
-    (each for kind in (ServerSettings, Config, TusdSettings, CommandSettings) for each in declared(kind)),
+    (
+        each
+        for kind in (ServerSettings, Config, HookSettings, TusdSettings, CommandSettings)
+        for each in declared(kind)
+    ),
     key=lambda each: _GROUPS.index(each.setting.group),
 )
 _KINDS: Final[dict[object, Kind]] = {
@@ -148,7 +152,7 @@ def _fields(settings: type[Any], line: CommandLine) -> dict[str, Any]:
 
 def config_of(line: CommandLine) -> Config:
     """Return the application's settings. Raises BadSetting."""
-    return Config(**_fields(Config, line))
+    return Config(**_fields(Config, line), hooks=HookSettings(**_fields(HookSettings, line)))
 
 
 def server_settings_of(line: CommandLine) -> ServerSettings:

@@ -33,8 +33,13 @@ def effective(line: CommandLine, *made: object) -> Iterator[str]:
         yield f"{flag.name} = {_toml(flag, value)}  # {source}"
 
 
+def without_secrets(text: str) -> str:
+    """Return text without the user and the query of a URL in it."""
+    return _SECRETS.sub("***", text)
+
+
 def _toml(flag: Flag, value: Any) -> str:
-    text = _SECRETS.sub("***", _text(flag, value))
+    text = without_secrets(_text(flag, value))
     return text if flag.kind in ("int", "bool") else json.dumps(text, ensure_ascii=False)
 
 

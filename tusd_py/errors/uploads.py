@@ -68,6 +68,22 @@ class UploadRefused(UploadError):
         self.headers = dict(headers or {})
 
 
+class TerminationRejected(UploadRefused):
+    """A hook refused a deletion."""
+
+    code = "ERR_UPLOAD_TERMINATION_REJECTED"
+
+    def __init__(self) -> None:
+        super().__init__("upload termination rejected by server")
+
+
+class HookFailure(UploadError):
+    """A hook that must agree failed, or answered what cannot be used; the log says how."""
+
+    def __init__(self, hook: str) -> None:
+        super().__init__(f"the {hook} hook failed, see the server's log")
+
+
 class OffsetConflict(UploadError):
     """A refusal that tells the client the upload's offset, in bytes."""
 

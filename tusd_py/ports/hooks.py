@@ -15,9 +15,18 @@ _OURS: Final = frozenset({"tus-resumable", "x-content-type-options", "content-le
 _HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 
+def is_header(name: str, value: str) -> bool:
+    """Whether a hook may set this header of an answer."""
+    return (
+        _TOKEN.fullmatch(name) is not None
+        and _HEADER_TEXT.fullmatch(value) is not None
+        and name.lower() not in _OURS
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class HookReply:
-    """What a finish hook adds to the answer of the request that completed the upload."""
+    """What a hook adds to the answer of the request that made something happen."""
 
     status: int | None = None  # None: as it would be
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -27,8 +36,27 @@ class HookReply:
         if self.status is not None and not 200 <= self.status <= 599:
             raise ValueError(f"status {self.status} is no final one")
         for name, value in self.headers.items():
-            if not _TOKEN.fullmatch(name) or not _HEADER_TEXT.fullmatch(value) or name.lower() in _OURS:
+            if not is_header(name, value):
                 raise ValueError(f"{name!a} with {value!a} is no header that a hook may set")
+
+    def followed_by(self, later: HookReply | None) -> HookReply:
+        """Return both in one; what ``later`` says wins."""
+        if later is None:
+            return self
+        return HookReply(
+            status=later.status or self.status,
+            headers={**self.headers, **later.headers},
+            body=later.body or self.body,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a hook wants of an upload that is about to be made; None: as it is."""
+
+    id: str | None = None  # one that can name an upload
+    metadata: Mapping[str, bytes] | None = None
+    reply: HookReply | None = None
 
 
 class IncomingRequest(Protocol):
@@ -51,8 +79,8 @@ class Hooks(Protocol):
     ``request`` is None when there is none, as when an upload is finished after a crash.
     """
 
-    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Mapping[str, bytes] | None:
-        """An upload is about to be created. May return metadata to use instead of the client's."""
+    async def creating(self, upload: Upload, request: IncomingRequest | None) -> Changes | None:
+        """An upload is about to be made; what it is to be like instead."""
 
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """All bytes of an upload are stored, and durable as configured.
@@ -61,5 +89,5 @@ class Hooks(Protocol):
         a client next looks at the upload, or when the program starts: at least once for each upload.
         """
 
-    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> None:
+    async def terminating(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """A client is about to delete an upload."""

@@ -57,14 +57,15 @@ class Concatenation:
         if length is not None and length > largest:
             raise MaxSizeExceeded(max_size=largest)
         admitted = await self.uploads.admit(replace(wanted, length=length), caller)
-        async with self.locker.hold(upload_lock(admitted.id), StopSignal(), timeout_s=0) as held:
-            final = await self._insert(admitted, partials, held, caller.request)
+        async with self.locker.hold(upload_lock(admitted.upload.id), StopSignal(), timeout_s=0) as held:
+            await self.uploads.check_id(admitted)
+            final = await self._insert(admitted.upload, partials, held, caller.request)
             observe.log_created(final.id, final.length)
             if not await self.finishing.is_due(final):
-                return Progress(final, 0)
+                return Progress(final, 0, admitted.reply)
             async with given_up_on_error(self.disposal, final, held):
                 done, reply = await self.finishing.finish(final, held, caller.request)
-                return Progress(done, final.length or 0, reply)
+                return Progress(done, final.length or 0, admitted.then(reply))
 
     async def _partial(self, upload_id: str, caller: Caller) -> Upload:
         try:

@@ -146,26 +146,26 @@ class Sessions:
         """
         is_durable = self.config.syncs_answers
         asked = Wanted(length=wanted.size, kind=UploadKind.SESSION, metadata=wanted.metadata)
-        upload = await self.uploads.admit(asked, caller)
-        async with (
-            self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held,
-            given_up_on_error(self.disposal, upload, held),
-        ):
-            await self.catalog.add_leftover(upload.id, durable=is_durable)
-            await self.space.allocate(
-                upload.id, wanted.size, how=self.config.preallocate, min_free=self.config.min_free_bytes
-            )
-            await self.store.export(upload)
-            if is_durable:
-                await self.sync(upload.id)
-            await self.ranges.insert_session(
-                upload,
-                held,
-                expected_sha256=wanted.sha256,
-                key=wanted.key,
-                durable=is_durable,
-                event=self.events.event(EventType.CREATED, caller.request),
-            )
+        admitted = await self.uploads.admit(asked, caller)
+        upload = admitted.upload
+        async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
+            await self.uploads.check_id(admitted)
+            async with given_up_on_error(self.disposal, upload, held):
+                await self.catalog.add_leftover(upload.id, durable=is_durable)
+                await self.space.allocate(
+                    upload.id, wanted.size, how=self.config.preallocate, min_free=self.config.min_free_bytes
+                )
+                await self.store.export(upload)
+                if is_durable:
+                    await self.sync(upload.id)
+                await self.ranges.insert_session(
+                    upload,
+                    held,
+                    expected_sha256=wanted.sha256,
+                    key=wanted.key,
+                    durable=is_durable,
+                    event=self.events.event(EventType.CREATED, caller.request),
+                )
         observe.log_created(upload.id, upload.length)
         return upload
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from tusd_py import observe
-from tusd_py.errors.uploads import LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
+from tusd_py.errors.uploads import HookFailure, LengthExceeded, MaxSizeExceeded, UploadExpired, UploadNotFound
 from tusd_py.model.body import Body, StopSignal
 from tusd_py.model.events import EventType
 from tusd_py.model.upload import (
@@ -23,7 +24,7 @@ from tusd_py.model.upload import (
     new_uuid,
 )
 from tusd_py.ports.catalog import Catalog
-from tusd_py.ports.hooks import Hooks, IncomingRequest
+from tusd_py.ports.hooks import HookReply, Hooks, IncomingRequest
 from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.append import Appender
@@ -51,6 +52,19 @@ class Wanted:
     metadata: Mapping[str, bytes]
     metadata_header: str | None = None
     concat_header: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """An upload that may be made, and what a hook adds to the answer."""
+
+    upload: Upload
+    reply: HookReply | None = None
+    is_id_chosen: bool = False  # by a hook: it may be somebody's already
+
+    def then(self, reply: HookReply | None) -> HookReply | None:
+        """Return what is added to the answer after a later hook."""
+        return reply if self.reply is None else self.reply.followed_by(reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +96,18 @@ class Uploads:
         Raises:
             MaxSizeExceeded, StorageFull, or whatever a hook raises: nothing is stored.
         """
-        upload = await self.admit(wanted, caller)
-        if upload.length != 0:
-            await self._insert(upload, None, caller.request)
-            return Progress(upload, 0)
+        admitted = await self.admit(wanted, caller)
+        upload = admitted.upload
+        if upload.length != 0 and not admitted.is_id_chosen:
+            await self._insert(admitted, None, caller.request)
+            return Progress(upload, 0, admitted.reply)
         async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
-            await self._insert(upload, held, caller.request)
+            await self._insert(admitted, held, caller.request)
+            if upload.length != 0:
+                return Progress(upload, 0, admitted.reply)
             async with given_up_on_error(self.disposal, upload, held):
                 done, reply = await self.finishing.finish(upload, held, caller.request)
-                return Progress(done, 0, reply)
+                return Progress(done, 0, admitted.then(reply))
 
     async def create_with(
         self, wanted: Wanted, body: Body, expected: ExpectedChecksum, caller: Caller
@@ -104,14 +121,30 @@ class Uploads:
         self.appender.check_offered(expected)
         if wanted.length is not None and body.length is not None and body.length > wanted.length:
             raise LengthExceeded(length=wanted.length, offset=0)
-        upload = await self.admit(wanted, caller)
+        admitted = await self.admit(wanted, caller)
+        upload = admitted.upload
         # Locked from the start: a sweep must not find the upload full before this request finishes it.
         async with self.locker.hold(upload_lock(upload.id), StopSignal(), timeout_s=0) as held:
-            await self._insert(upload, held, caller.request)
+            await self._insert(admitted, held, caller.request)
             async with given_up_on_error(self.disposal, upload, held):
-                return await self.appender.fill(upload, body, expected, held, caller)
+                progress = await self.appender.fill(upload, body, expected, held, caller)
+                return replace(progress, reply=admitted.then(progress.reply))
 
-    async def _insert(self, upload: Upload, held: Held | None, request: IncomingRequest | None) -> None:
+    async def check_id(self, admitted: Admitted) -> None:
+        """Make sure that an id that a hook chose is nobody's yet; the caller has its lock.
+
+        Raises HookFailure: it is somebody's.
+        """
+        upload_id = admitted.upload.id
+        if admitted.is_id_chosen and (
+            await self.catalog.get(upload_id) is not None or await self.store.size(upload_id) is not None
+        ):
+            observe.log("HookChoseTakenId", level=logging.ERROR, id=upload_id)
+            raise HookFailure("pre-create")
+
+    async def _insert(self, admitted: Admitted, held: Held | None, request: IncomingRequest | None) -> None:
+        await self.check_id(admitted)
+        upload = admitted.upload
         created = self.events.event(EventType.CREATED, request)
         try:
             await self.catalog.insert(upload, durable=self.config.syncs_answers, event=created)
@@ -124,8 +157,8 @@ class Uploads:
                 await self.sync(upload.id)
         observe.log_created(upload.id, upload.length)
 
-    async def admit(self, wanted: Wanted, caller: Caller) -> Upload:
-        """Return the upload to create, after the limits and the application's hook accepted it."""
+    async def admit(self, wanted: Wanted, caller: Caller) -> Admitted:
+        """Return the upload to create, after the limits and the hooks accepted it."""
         limit = self.config.max_size
         if limit is not None and wanted.length is not None and wanted.length > limit:
             raise MaxSizeExceeded(max_size=limit)
@@ -144,10 +177,14 @@ class Uploads:
             expires_at=now + after if after else None,
             layout=_LAYOUTS.get(wanted.kind, GROWING),
         )
-        metadata = await self.hooks.creating(upload, caller.request)
-        if metadata is None:
-            return upload
-        return replace(upload, metadata=metadata, metadata_header=None)
+        changes = await self.hooks.creating(upload, caller.request)
+        if changes is None:
+            return Admitted(upload)
+        if changes.metadata is not None:
+            upload = replace(upload, metadata=changes.metadata, metadata_header=None)
+        if changes.id is not None:
+            upload = replace(upload, id=changes.id)
+        return Admitted(upload, changes.reply, is_id_chosen=changes.id is not None)
 
     async def look(self, upload_id: str, caller: Caller) -> Progress:
         """Return an upload and its offset. Does not wait for a writer or a hook, and delays none.
@@ -211,19 +248,22 @@ class Uploads:
                     raise
         return await self.lookup.find_in_use(upload_id, caller)
 
-    async def terminate(self, upload_id: str, caller: Caller) -> None:
+    async def terminate(self, upload_id: str, caller: Caller) -> HookReply | None:
         """Delete an upload and free its space; a writer is asked to stop first.
+
+        Returns:
+            What a hook adds to the answer.
 
         Raises:
             UploadNotFound, UploadExpired, UploadLocked, or whatever a hook raises: nothing was deleted, and
             no writer was asked to stop unless the hook agreed.
         """
-        asked = False
+        asked, reply = False, None
 
         async def ask(upload: Upload) -> Upload:
-            nonlocal asked
+            nonlocal asked, reply
             if not asked:
-                await self.hooks.terminating(upload, caller.request)
+                reply = await self.hooks.terminating(upload, caller.request)
                 asked = True
             return upload
 
@@ -239,6 +279,7 @@ class Uploads:
             upload = await ask(await self.lookup.find(upload_id, caller))
             await self.disposal.give_up(upload, held, EventType.TERMINATED, caller.request)
         observe.log("UploadTerminated", id=upload_id)
+        return reply
 
 
 def _log_failure(task: asyncio.Task[Any]) -> None:

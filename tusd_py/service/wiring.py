@@ -107,7 +107,11 @@ class Service:
         self._hashed = _Hashed(**self._stored, digest=digest_of(store))
         self._lifetime = Lifetime(config=config, catalog=catalog, clock=clock)
         lookup = Lookup(catalog=catalog, store=store, lifetime=self._lifetime, clock=clock)
-        self._events = Events(types=config.record_events, headers=config.record_headers, clock=clock)
+        self._events = Events(
+            types=config.record_events | config.hooks.events,
+            headers=config.record_headers | {name.lower() for name in config.hooks.forwarded},
+            clock=clock,
+        )
         self._disposal = Disposal(catalog=catalog, store=store, events=self._events)
         finishing = Finishing(
             **self._backends,

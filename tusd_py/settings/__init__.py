@@ -2,6 +2,7 @@
 
 from tusd_py.settings.config import Callback, Config, Durability, Preallocate, parse_networks
 from tusd_py.settings.declaration import BadSetting, Declared, Setting, declared, setting
+from tusd_py.settings.hooks import HookSettings
 from tusd_py.settings.tusd import TusdSettings
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "Config",
     "Declared",
     "Durability",
+    "HookSettings",
     "Preallocate",
     "Setting",
     "TusdSettings",

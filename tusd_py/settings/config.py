@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from tusd_py.model.events import EventType
 from tusd_py.settings.declaration import BadSetting, check_words, setting
+from tusd_py.settings.hooks import HookSettings
 
 Durability = Literal["finish", "patch", "none"]
 Preallocate = Literal["full", "sparse", "none"]
@@ -336,6 +337,9 @@ class Config:
     #: Names of secret headers that are written with the events all the same, such as ``cookie``.
     record_headers: frozenset[str] = frozenset()
 
+    #: Programs outside of this process that are asked and told, as tusd's hooks.
+    hooks: HookSettings = HookSettings()
+
     @property
     def syncs_answers(self) -> bool:
         """Whether what a 2xx tells a client is synced before the answer (``durability`` is ``patch``)."""
@@ -361,6 +365,15 @@ class Config:
             object.__setattr__(self, "on_chunk_conflict", "replace")
             object.__setattr__(self, "commit_creates_artifact", True)
         check_words(self)
+        self._check_limits()
+        if self.record_events and self.hooks.is_on:
+            raise BadSetting("record_events", "and hooks exclude each other: both empty the same outbox")
+        try:
+            re.compile(self.cors_allow_origin)
+        except re.error as error:
+            raise BadSetting("cors_allow_origin", f"is not a regular expression: {error}") from None
+
+    def _check_limits(self) -> None:
         for name in ("max_size", "max_chunk_size"):
             limit = getattr(self, name)
             if limit is not None and limit <= 0:
@@ -371,10 +384,6 @@ class Config:
         for each in fields(self):
             if each.name.endswith(("_s", "_bytes")) and getattr(self, each.name) < 0:
                 raise BadSetting(each.name, "must not be negative")
-        try:
-            re.compile(self.cors_allow_origin)
-        except re.error as error:
-            raise BadSetting("cors_allow_origin", f"is not a regular expression: {error}") from None
 
     def _check_places(self) -> None:
         if "://" in self.base_path:

@@ -5,21 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tusd_py.settings.declaration import BadSetting, setting
+from tusd_py.settings.declaration import setting
 
-#: Events of ``-hooks-enabled-events``.
-HOOK_EVENTS: Final = (
-    "pre-create",
-    "post-create",
-    "post-receive",
-    "pre-terminate",
-    "post-terminate",
-    "post-finish",
-    "pre-finish",
-)
-_NO_HOOKS: Final = (
-    "hooks that leave the process are not offered yet; uploads would be taken without asking them"
-)
+_NO_HOOKS: Final = "hooks over gRPC are not offered yet; uploads would be taken without asking them"
 _NO_GO: Final = "plugins in Go cannot be loaded; a Python application can embed the server and give callables"
 _NO_S3: Final = "S3 is not offered yet; uploads are kept in a directory (-upload-dir)"
 _NO_GCS: Final = "Google Cloud Storage is not offered; uploads are kept in a directory (-upload-dir)"
@@ -30,11 +18,7 @@ _NO_POLLS: Final = "locks are held by the kernel, and their holders are told at 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TusdSettings:
-    """What tusd can be told and we cannot do; an issue that adds one of these takes its settings from here.
-
-    Raises:
-        BadSetting: A hook's event does not exist.
-    """
+    """What tusd can be told and we cannot do; whoever adds one of these takes its settings from here."""
 
     enable_h2c: bool = setting(
         False,
@@ -152,45 +136,6 @@ class TusdSettings:
         "", flag="azure-endpoint", group="Azure Storage", help="Endpoint of a service that is compatible"
     )
 
-    hooks_enabled_events: str = setting(
-        "pre-create,post-create,post-receive,post-terminate,post-finish",
-        flag="hooks-enabled-events",
-        group="General hook",
-        help="Comma list of the events that hooks are told; empty = all seven",
-    )
-    progress_hooks_interval_s: float = setting(
-        1.0,
-        flag="progress-hooks-interval",
-        group="General hook",
-        help="Time between two post-receive hooks of an upload",
-    )
-    hooks_dir: str = setting(
-        "", flag="hooks-dir", group="File hook", help="Directory of programs to run", refused=_NO_HOOKS
-    )
-    hooks_http: str = setting(
-        "", flag="hooks-http", group="HTTP hook", help="Endpoint that events are sent to", refused=_NO_HOOKS
-    )
-    hooks_http_forward_headers: str = setting(
-        "",
-        flag="hooks-http-forward-headers",
-        group="HTTP hook",
-        help="Comma list of request headers to send along",
-    )
-    hooks_http_retry: int = setting(
-        3, flag="hooks-http-retry", group="HTTP hook", help="Attempts in all, after errors and 5xx"
-    )
-    hooks_http_backoff_s: float = setting(
-        1.0, flag="hooks-http-backoff", group="HTTP hook", help="Wait between two attempts"
-    )
-    hooks_http_timeout_s: float = setting(
-        15.0, flag="hooks-http-timeout", group="HTTP hook", help="Time for all attempts together"
-    )
-    hooks_http_size_limit: int = setting(
-        5120, flag="hooks-http-size-limit", group="HTTP hook", help="Largest answer in bytes"
-    )
-    hooks_http_skip_verify: bool = setting(
-        False, flag="hooks-http-skip-verify", group="HTTP hook", help="Do not verify the certificate"
-    )
     hooks_grpc: str = setting(
         "", flag="hooks-grpc", group="gRPC hook", help="Target that events are sent to", refused=_NO_HOOKS
     )
@@ -257,10 +202,3 @@ class TusdSettings:
         help="Time for storing what arrived after a request was broken off",
         no_effect="what arrived is always stored to the end",
     )
-
-    def __post_init__(self) -> None:
-        for event in self.hooks_enabled_events.split(","):
-            if self.hooks_enabled_events and event.strip() not in HOOK_EVENTS:
-                raise BadSetting(
-                    "hooks_enabled_events", f"must be among {', '.join(HOOK_EVENTS)}, not {event!r}"
-                )

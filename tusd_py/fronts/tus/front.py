@@ -155,8 +155,8 @@ class TusFront:
 
     async def _delete(self, request: Request, fields: Fields, upload_id: str) -> Response:
         """``DELETE``: remove the upload (tus 1.0.0, Termination)."""
-        await self._uploads.terminate(upload_id, caller_of(request))
-        return Response(status_code=204)
+        reply = await self._uploads.terminate(upload_id, caller_of(request))
+        return _with_reply(Response(status_code=204), reply)
 
 
 def _wanted(request: tus.CreateRequest) -> Wanted:
@@ -190,7 +190,7 @@ def _expected(fields: Fields, checksum: Checksum | None, body: Body) -> Expected
 
 
 def _with_reply(response: Response, reply: HookReply | None) -> Response:
-    """Apply the status, headers and body that a finish hook returned."""
+    """Apply the status, headers and body that a hook returned."""
     if reply is None:
         return response
     status = reply.status or response.status_code
