@@ -22,6 +22,7 @@ from tests.support.tus import payload, sha256
 from tests.support.waiting import until
 
 DATA = payload(1 << 20)
+HOUR = 3600.0
 DYING = [sys.executable, "-m", "tests.chunks.dying"]
 KEY = {"Idempotency-Key": "build-17-of-2026-11"}
 
@@ -70,6 +71,51 @@ def test_killed_at_any_step_of_the_creation(serve: Callable[..., Service], durab
         server.kill()
         asyncio.run(check_that_others_go_on(server.upload_dir, durability=durability))
     assert step > 6
+
+
+def create_by_tus(server: Service, body: bytes) -> httpx.Response:
+    """Make an upload of 5 bytes; ``body`` comes along."""
+    headers = {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Length": "5",
+        "Content-Type": "application/offset+octet-stream",
+    }
+    return httpx.post(server.url, content=body, headers=headers, timeout=60)
+
+
+async def check_what_tus_left(directory: Path) -> list[int]:
+    """Look at what a dead process left until it expires; return what HEAD answered."""
+    found = []
+    async with running(directory, sweep_interval_s=0.02, expire_complete_after_s=HOUR) as lab:
+        for (upload_id,) in lab.sql("SELECT id FROM uploads WHERE state <> 'expired'"):
+            url = f"{lab.url}{upload_id}"
+            head = await lab.head(url)
+            found.append(head.status_code)
+            offset = int(head.headers.get("Upload-Offset", "0"))
+            patched = await lab.patch(url, offset, b"hello"[offset:])
+            assert patched.status_code == (204 if head.status_code == 200 else 404)
+            assert (await lab.get(url)).content == b"hello" or head.status_code == 404
+        lab.sql("UPDATE uploads SET expires_at = 0")
+        await until(lambda: not lab.sql("SELECT id FROM uploads WHERE state <> 'expired'"))
+        await until(lambda: not lab.sql("SELECT name FROM leftovers"))
+        assert [path.name for path in directory.iterdir()] == [".tusd-py"]
+    return found
+
+
+@pytest.mark.parametrize("body", [b"", b"hello"], ids=["empty", "whole"])
+def test_killed_at_any_step_of_a_tus_creation(serve: Callable[..., Service], body: bytes) -> None:
+    """What HEAD shows takes the rest by PATCH, all else has no file; both expire as any upload does."""
+    server, found = serve(), set()
+    for step in itertools.count(1):
+        server.kill()
+        server.words = [*DYING, str(int(signal.SIGKILL)), str(step)]
+        server.restart()
+        with suppress(httpx.TransportError):
+            assert create_by_tus(server, body).status_code == 201
+            break
+        server.kill()
+        found |= set(asyncio.run(check_what_tus_left(server.upload_dir)))
+    assert found == {200, 404}
 
 
 @pytest.mark.parametrize("step", [2, 4, 8])
