@@ -11,7 +11,16 @@ import pytest
 
 from tests.chunks.lab import Api, Service, content_range, problem
 from tests.chunks.test_expiry import embedded
-from tusd_py import UploadRefused
+from tests.contract.bodies import Sent
+from tusd_py import Config, UploadRefused
+from tusd_py.assembly import open_backends
+from tusd_py.errors.chunks import RangeOverlap
+from tusd_py.model.body import StopSignal
+from tusd_py.model.ranges import ByteRange
+from tusd_py.service.caller import Caller
+from tusd_py.service.chunks import Place
+from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
+from tusd_py.service.sessions import WantedSession
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -92,3 +101,21 @@ async def test_the_last_chunk_again_finishes_what_a_hook_refused(tmp_path: Path)
         ]
         assert statuses == [503, 200]
         assert (await client.get(href)).json()["state"] == "completed"
+
+
+@pytest.mark.anyio
+async def test_a_patch_does_not_write_over_a_chunk_that_came_meanwhile(tmp_path: Path) -> None:
+    """The PATCH looked before that very range was received; its bytes and their digest stay as they are."""
+    backends = await open_backends(Config(upload_dir=tmp_path))
+    parallel, caller = backends.service.parallel, Caller()
+    assert parallel is not None
+    session, _ = await parallel.sessions.create(WantedSession(size=10, metadata={}), caller)
+    body = Sent([b"A" * 10])
+    await parallel.chunks.put(session, Place(ByteRange(0, 10)), body, ExpectedDigests(), caller)
+    late = backends.service.appender.ranged.write(
+        session, 0, Sent([b"B" * 10]), ExpectedChecksum(), StopSignal()
+    )
+    with pytest.raises(RangeOverlap):
+        await late
+    assert (tmp_path / session.id).read_bytes() == b"A" * 10
+    await backends.close()

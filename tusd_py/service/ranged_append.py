@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tusd_py.errors.uploads import CommittedIsImmutable, OutOfOrder, UploadLocked, UploadNotFound
 from tusd_py.model.body import Body, Ended, Hash, Received, StopSignal
-from tusd_py.model.claims import Busy, Granted, Repeat, Wish
+from tusd_py.model.claims import Busy, Granted, Overlap, Repeat, Wish
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, Upload, UploadChunk, UploadKind, UploadState, new_uuid
 from tusd_py.ports.ranges import RangeCatalog
@@ -54,7 +54,7 @@ class RangedAppend:
     ) -> Received:
         """Store the body at ``offset`` as a received range, if it has the checksum of ``expected``.
 
-        Raises UploadLocked, ChecksumMismatch, MalformedHeader, StorageFull.
+        Raises UploadLocked, RangeOverlap, ChecksumMismatch, MalformedHeader, StorageFull.
         """
         stop_at = upload.length or 0
         if body.length is not None:
@@ -86,9 +86,11 @@ class RangedAppend:
         answer = await self.liveness.claim(wish)
         if isinstance(answer, Busy):
             raise UploadLocked
-        if not isinstance(answer, Granted | Repeat):
-            raise await refusal_of(answer, self.ranges, upload.id)
-        return answer.chunk
+        if isinstance(answer, Granted):
+            return answer.chunk
+        if isinstance(answer, Repeat):  # received as a chunk since we looked: its bytes stay as they are
+            answer = Overlap([answer.chunk.range])
+        raise await refusal_of(answer, self.ranges, upload.id)
 
     async def _write(
         self, upload: Upload, chunk: UploadChunk, body: Body, expected: ExpectedChecksum, stop: StopSignal
