@@ -55,8 +55,8 @@ class Backends:
         if (parallel := service.parallel) is not None:
             self.api = ApiFront(
                 config,
-                ChunksFront(config, parallel.sessions, parallel.chunks, parallel.commits),
-                ArtifactsFront(config, parallel.sessions, parallel.commits, parallel.artifacts, downloads),
+                ChunksFront(config, parallel.uploads, parallel.chunks, parallel.commits),
+                ArtifactsFront(config, parallel.uploads, parallel.commits, parallel.artifacts, downloads),
             )
 
     def keep(self, opened: AsyncExitStack) -> None:

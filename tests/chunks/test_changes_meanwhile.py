@@ -20,7 +20,7 @@ from tusd_py.model.ranges import ByteRange
 from tusd_py.service.caller import Caller
 from tusd_py.service.chunks import Place
 from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
-from tusd_py.service.sessions import WantedSession
+from tusd_py.service.parallel_uploads import WantedSession
 
 TUS = {"Tus-Resumable": "1.0.0"}
 
@@ -109,7 +109,7 @@ async def test_a_patch_does_not_write_over_a_chunk_that_came_meanwhile(tmp_path:
     backends = await open_backends(Config(upload_dir=tmp_path))
     parallel, caller = backends.service.parallel, Caller()
     assert parallel is not None
-    session, _ = await parallel.sessions.create(WantedSession(size=10, metadata={}), caller)
+    session, _ = await parallel.uploads.create(WantedSession(size=10, metadata={}), caller)
     body = Sent([b"A" * 10])
     await parallel.chunks.put(session, Place(ByteRange(0, 10)), body, ExpectedDigests(), caller)
     late = backends.service.appender.ranged.write(

@@ -15,7 +15,7 @@ from tusd_py.model.upload import UploadKind
 from tusd_py.service.caller import Caller
 from tusd_py.service.chunks import Place
 from tusd_py.service.expected import ExpectedChecksum, ExpectedDigests
-from tusd_py.service.sessions import WantedSession
+from tusd_py.service.parallel_uploads import WantedSession
 from tusd_py.service.uploads import Wanted
 from tusd_py.service.wiring import Service
 
@@ -56,7 +56,7 @@ async def test_e24_chunks_that_nobody_reads_again_are_synced(
         parallel, caller = service.parallel, Caller()
         assert parallel is not None
         if kind is UploadKind.SESSION:
-            upload, _ = await parallel.sessions.create(WantedSession(size=30, metadata={}), caller)
+            upload, _ = await parallel.uploads.create(WantedSession(size=30, metadata={}), caller)
         else:
             upload = (await service.uploads.create(Wanted(length=30, metadata={}), caller)).upload
         await service.appender.append(upload.id, 0, sent(b"AAAAA"), ExpectedChecksum(), caller)

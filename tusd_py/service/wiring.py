@@ -27,9 +27,9 @@ from tusd_py.service.finishing import Finishing
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.liveness import Liveness
 from tusd_py.service.lookup import Lookup
+from tusd_py.service.parallel_uploads import ParallelUploads
 from tusd_py.service.ranged_append import RangedAppend
 from tusd_py.service.reading import Reading
-from tusd_py.service.sessions import Sessions
 from tusd_py.service.uploads import Uploads
 from tusd_py.service.verified_append import VerifiedAppend
 from tusd_py.settings import Config
@@ -85,7 +85,7 @@ class _ParallelStore(DataStore, Allocates, MovesFiles, Protocol):
 class Parallel:
     """The use cases of the parallel chunk API."""
 
-    sessions: Sessions
+    uploads: ParallelUploads
     chunks: Chunks
     commits: Commits
     artifacts: Artifacts
@@ -206,7 +206,7 @@ class Service:
             lifetime=self._lifetime,
             liveness=self.liveness,
         )
-        sessions = Sessions(
+        uploads = ParallelUploads(
             **self._backends,
             **self._stored,
             space=store,
@@ -218,4 +218,4 @@ class Service:
             disposal=self._disposal,
             uploads=self.uploads,
         )
-        return Parallel(sessions=sessions, chunks=chunks, commits=commits, artifacts=artifacts)
+        return Parallel(uploads=uploads, chunks=chunks, commits=commits, artifacts=artifacts)

@@ -23,8 +23,8 @@ from tusd_py.model.digests import Checksum
 from tusd_py.service.artifacts import Artifacts, Made, file_of
 from tusd_py.service.caller import Caller
 from tusd_py.service.commit import Commits, WantedCommit
+from tusd_py.service.parallel_uploads import ParallelUploads
 from tusd_py.service.reading import Segment
-from tusd_py.service.sessions import Sessions
 from tusd_py.settings import Config
 from tusd_py.transfer.multipart import MultipartBody, boundary_of
 
@@ -35,13 +35,13 @@ class ArtifactsFront:
     def __init__(
         self,
         config: Config,
-        sessions: Sessions,
+        uploads: ParallelUploads,
         commits: Commits,
         artifacts: Artifacts,
         downloads: Downloads,
     ) -> None:
         self._config = config
-        self._sessions = sessions
+        self._uploads = uploads
         self._commits = commits
         self._artifacts = artifacts
         self._downloads = downloads
@@ -72,7 +72,7 @@ class ArtifactsFront:
     async def _from_fields(self, fields: dict[str, Any], caller: Caller) -> Made:
         if "upload" not in fields:
             raise InvalidField("upload", "is required, or a file in a form")
-        upload = await self._sessions.find(_upload_id(fields["upload"]), caller)
+        upload = await self._uploads.find(_upload_id(fields["upload"]), caller)
         if fields.get("sha256") is None:
             return await self._artifacts.from_upload(upload, caller)
         wanted = WantedCommit(sha256=parse_sha256(fields["sha256"]))

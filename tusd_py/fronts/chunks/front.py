@@ -35,7 +35,7 @@ from tusd_py.ports.ranges import Filter
 from tusd_py.service.chunks import Chunks, Place
 from tusd_py.service.commit import Commits, Committed, WantedCommit
 from tusd_py.service.expected import ExpectedDigests
-from tusd_py.service.sessions import Sessions, WantedSession
+from tusd_py.service.parallel_uploads import ParallelUploads, WantedSession
 from tusd_py.settings import Config
 from tusd_py.transfer.asgi import body_of
 from tusd_py.transfer.multipart import MultipartBody, boundary_of
@@ -49,9 +49,9 @@ def urls_of(request: Request, config: Config) -> Urls:
 class ChunksFront:
     """``uploads/`` and what is below it."""
 
-    def __init__(self, config: Config, sessions: Sessions, chunks: Chunks, commits: Commits) -> None:
+    def __init__(self, config: Config, uploads: ParallelUploads, chunks: Chunks, commits: Commits) -> None:
         self._config = config
-        self._sessions = sessions
+        self._uploads = uploads
         self._chunks = chunks
         self._commits = commits
 
@@ -67,7 +67,7 @@ class ChunksFront:
             metadata=self._metadata(fields),
             key=None if key is None else parse_text(key, "Idempotency-Key", most=256),
         )
-        upload, is_new = await self._sessions.create(wanted, caller_of(request))
+        upload, is_new = await self._uploads.create(wanted, caller_of(request))
         urls = urls_of(request, self._config)
         base = creation_url(request, self._config.api_prefix + "/", self._config)
         return JSONResponse(
@@ -91,14 +91,14 @@ class ChunksFront:
         check_listing(self._config, caller)
         limit, offset = page_of(request)
         wanted = self._filter(request, caller.user, limit, offset)
-        count, views = await self._sessions.list_uploads(wanted)
+        count, views = await self._uploads.list_uploads(wanted)
         urls = urls_of(request, self._config)
         results = [upload_summary(view, urls) for view in views]
         return page(request, f"{urls.api}/uploads/", count, results, (limit, offset), dict(query))
 
     def _filter(self, request: Request, user: str | None, limit: int, offset: int) -> Filter:
         query = request.query_params
-        now = self._sessions.now()
+        now = self._uploads.now()
         is_expired = choice(query.get("expired"), "expired", {"true": True, "false": False})
         kind = choice(query.get("kind"), "kind", {each.value: each.value for each in UploadKind})
         protocol = choice(
@@ -126,23 +126,23 @@ class ChunksFront:
 
     async def view(self, request: Request, upload_id: str) -> Response:
         """``GET uploads/{id}/``: the upload, its chunks and what is missing."""
-        upload = await self._sessions.find(upload_id, caller_of(request))
+        upload = await self._uploads.find(upload_id, caller_of(request))
         return JSONResponse(await self._details(upload, urls_of(request, self._config)))
 
     async def _details(self, upload: Upload, urls: Urls) -> dict[str, Any]:
-        view = await self._sessions.view(upload)
-        chunks = await self._sessions.chunks(view, limit=INLINE_CHUNKS)
-        return upload_details(view, chunks, await self._sessions.missing(view), urls)
+        view = await self._uploads.view(upload)
+        chunks = await self._uploads.chunks(view, limit=INLINE_CHUNKS)
+        return upload_details(view, chunks, await self._uploads.missing(view), urls)
 
     async def list_chunks(self, request: Request, upload_id: str) -> Response:
         """``GET uploads/{id}/chunks/``: one page, by offset."""
-        upload = await self._sessions.find(upload_id, caller_of(request))
+        upload = await self._uploads.find(upload_id, caller_of(request))
         states = {each.value: each for each in ChunkState}
         state = choice(request.query_params.get("state"), "state", states)
         limit, offset = page_of(request)
-        view, urls = await self._sessions.view(upload), urls_of(request, self._config)
-        chunks = await self._sessions.chunks(view, state=state, limit=limit, offset=offset)
-        count = await self._sessions.count_chunks(view, state=state)
+        view, urls = await self._uploads.view(upload), urls_of(request, self._config)
+        chunks = await self._uploads.chunks(view, state=state, limit=limit, offset=offset)
+        count = await self._uploads.count_chunks(view, state=state)
         results = [chunk_facts(chunk, urls) for chunk in chunks]
         where = f"{urls.upload(upload_id)}chunks/"
         return page(request, where, count, results, (limit, offset), dict(request.query_params))
@@ -150,26 +150,26 @@ class ChunksFront:
     async def put(self, request: Request, upload_id: str) -> Response:
         """``PUT uploads/{id}/``: one chunk, as the ``file`` of a form or as the bare body."""
         caller = caller_of(request)
-        upload = await self._sessions.find(upload_id, caller)
+        upload = await self._uploads.find(upload_id, caller)
         place = Place(*parse_content_range(request.headers.getlist("content-range"), size=upload.length))
         body, claims = _chunk_of(request)
         stored = await self._chunks.put(upload, place, body, claims, caller)
-        view = await self._sessions.view(await self._sessions.find(upload_id, caller))
+        view = await self._uploads.view(await self._uploads.find(upload_id, caller))
         urls = urls_of(request, self._config)
         facts = chunk_facts(stored.chunk, urls) | {"created": stored.is_new}
         return JSONResponse(upload_summary(view, urls) | {"chunk": facts})
 
     async def delete_chunk(self, request: Request, upload_id: str, offset: str) -> Response:
         """``DELETE uploads/{id}/chunks/{offset}/``: deletes a chunk; its bytes count as missing again."""
-        upload = await self._sessions.find(upload_id, caller_of(request))
+        upload = await self._uploads.find(upload_id, caller_of(request))
         await self._chunks.delete(upload, parse_size(offset, "offset"))
         return Response(status_code=204)
 
     async def commit(self, request: Request, upload_id: str) -> Response:
         """``PUT`` or ``POST uploads/{id}/commit``: commits the upload, with the digests that were sent."""
         caller = caller_of(request)
-        upload = await self._sessions.find(upload_id, caller)
-        view = await self._sessions.view(upload)
+        upload = await self._uploads.find(upload_id, caller)
+        view = await self._uploads.view(upload)
         fields = await read_fields(request, parts=view.chunk_count)
         # 10,000 parts take some milliseconds; other requests run meanwhile.
         wanted = await run_in_threadpool(self._wanted_commit, request, fields, upload)
@@ -194,7 +194,7 @@ class ChunksFront:
         urls, made = urls_of(request, self._config), committed.made
         if self._config.pulp_compat:  # its clients expect a task, done or not
             return JSONResponse({"task": urls.task(committed.upload.id)}, 202)
-        view = await self._sessions.view(committed.upload)
+        view = await self._uploads.view(committed.upload)
         fields = upload_summary(view, urls, artifact_id=None if made is None else made.artifact.id)
         if made is not None:
             fields["sha256"] = made.artifact.sha256
@@ -206,18 +206,18 @@ class ChunksFront:
     async def delete(self, request: Request, upload_id: str) -> Response:
         """``DELETE uploads/{id}/``: deletes the upload and frees its space."""
         caller = caller_of(request)
-        await self._sessions.delete(await self._sessions.find(upload_id, caller), caller)
+        await self._uploads.delete(await self._uploads.find(upload_id, caller), caller)
         return Response(status_code=204)
 
     async def task(self, request: Request, upload_id: str) -> Response:
         """``GET tasks/{id}/``: a commit as a task of Pulp; only for its clients."""
         urls = urls_of(request, self._config)
         fields: dict[str, Any] = {"pulp_href": urls.task(upload_id), "error": None}
-        artifact_id = await self._sessions.artifact_of(upload_id, caller_of(request))
+        artifact_id = await self._uploads.artifact_of(upload_id, caller_of(request))
         if artifact_id is not None:
             created = [urls.artifact(artifact_id)]
             return JSONResponse(fields | {"state": "completed", "created_resources": created})
-        view = await self._sessions.view(await self._sessions.find(upload_id, caller_of(request)))
+        view = await self._uploads.view(await self._uploads.find(upload_id, caller_of(request)))
         summary = upload_summary(view, urls)
         state = "running" if view.upload.state is UploadState.COMMITTING else "waiting"
         if summary["last_error"] is not None:

@@ -10,7 +10,7 @@ from tusd_py.fronts.chunks.urls import Urls
 from tusd_py.model.ranges import Artifact, ByteRange
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
-from tusd_py.service.sessions import View
+from tusd_py.service.parallel_uploads import View
 
 #: Most chunks that are shown with their upload; ``chunks/`` lists all of them in pages.
 INLINE_CHUNKS: Final = 1000

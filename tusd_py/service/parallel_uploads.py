@@ -70,7 +70,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sessions:
+class ParallelUploads:
     """The uploads as the chunk API sees them."""
 
     config: Config
