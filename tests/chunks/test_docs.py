@@ -38,7 +38,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def run(*command: str | Path) -> list[str]:
-    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    told = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert told.returncode == 0, told.stdout + told.stderr
     return told.stdout.split()
 
@@ -102,7 +102,7 @@ def test_the_seven_lines(serve: Callable[..., Service], tmp_path: Path, which: i
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     assert told.returncode == 0, told.stdout + told.stderr
     assert server.artifact_files() == {sha256(data)}, told.stdout + told.stderr

@@ -169,7 +169,8 @@ def stands_still(server: Service, step: int) -> Iterator[list[httpx.Response]]:
 def test_others_leave_what_is_being_made_alone(serve: Callable[..., Service], step: int) -> None:
     """A sweep in another process removes nothing of it, and the same key there waits for it."""
     server = serve("-sweep-interval", "0")
-    other = Service(server.upload_dir, "-sweep-interval", "0")
+    # Two sweeps run while it waits: on a busy machine longer than the default of 20 s.
+    other = Service(server.upload_dir, "-sweep-interval", "0", "-acquire-lock-timeout", "120s")
     other.start()
     sent: list[httpx.Response] = []
     second = threading.Thread(target=create_and_send, args=(other, sent))

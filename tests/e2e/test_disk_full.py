@@ -105,11 +105,12 @@ def small_place(tmp_path: Path) -> Iterator[Path | None]:
 
 
 @pytest.fixture(params=["tmpfs", "file size limit"])
-def disk(request: pytest.FixtureRequest, small_place: Path | None, serve: Serve) -> Disk:
+def disk(request: pytest.FixtureRequest, small_place: Path | None, serve: Serve) -> Iterator[Disk]:
     """Both ways; where mounting is not allowed the limit stands in for the tmpfs."""
-    if request.param == "tmpfs" and small_place is not None:
-        return SmallTmpfs(serve, small_place)
-    return SmallFiles(serve)
+    is_tmpfs = request.param == "tmpfs" and small_place is not None
+    disk = SmallTmpfs(serve, small_place) if is_tmpfs and small_place is not None else SmallFiles(serve)
+    yield disk
+    disk.grow()  # where coverage is measured the server writes what was
 
 
 def test_patch_onto_a_full_disk_is_507_with_a_true_offset(disk: Disk) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import Message
 
 from tests.support.lab import Serve, Tus
 from tests.support.tus import checksum
@@ -104,6 +105,21 @@ async def test_a_directory_that_cannot_be_used(tmp_path: Path) -> None:
         reply = await tus.post(5)
     assert reply.status_code == 500
     assert str(tmp_path) not in reply.text
+
+
+async def test_a_server_is_told_why_the_application_cannot_start(tmp_path: Path) -> None:
+    """In the words of ASGI's lifespan, in one line; the server shows it to its operator."""
+    (tmp_path / "file").write_bytes(b"")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await create_app(Config(upload_dir=tmp_path / "file"))({"type": "lifespan"}, receive, send)
+    assert sent == [{"type": "lifespan.startup.failed", "message": f"File exists: {tmp_path / 'file'}"}]
 
 
 REPLIES = {

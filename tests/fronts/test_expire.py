@@ -146,3 +146,17 @@ async def test_the_sweep_goes_on_after_one_that_fails(serve: Serve) -> None:
     await tus.delete(partial)
     await tus.delete(final)
     assert tus.files() == [id_of(stuck)]
+
+
+async def test_sweeps_go_on_after_one_that_fails_as_a_whole(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The catalog could not be read for a moment."""
+    tus = await serve(expire_after_s=HOUR, sweep_interval_s=0.02)
+    url = await tus.create(10)
+    tus.sql("ALTER TABLE uploads RENAME TO away")
+    await until(lambda: "SweepFailed" in caplog.text)
+    tus.sql("ALTER TABLE away RENAME TO uploads")
+    tus.clock.advance(HOUR)
+    await until(lambda: id_of(url) not in tus.files())
+    assert (await tus.head(url)).status_code == 410
