@@ -18,7 +18,6 @@ REQUESTS: Final = logging.getLogger("tusd_py.requests")
 REQUESTS.setLevel(logging.WARNING)
 
 _LEVELS: Final = {logging.WARNING: "WARN", logging.CRITICAL: "ERROR"}
-_STAMPS: Final = {"json": "%Y-%m-%dT%H:%M:%S", "text": "%Y/%m/%d %H:%M:%S"}
 _REQUEST_ID: Final = b"x-request-id"
 _REQUEST_ID_CHARS: Final = 36
 _BARE: Final = re.compile(r"[!#-<>-~]+", re.ASCII)  # printable, without blanks, quotes and equals signs

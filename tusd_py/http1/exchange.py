@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from time import monotonic
 
 from starlette.types import ASGIApp, Message, Scope
 
@@ -52,7 +51,6 @@ class Exchange:
         self.calls = pool
         self.buffer = BodyBuffer(wire, Chunked() if head.length is None else Announced(head.length))
         self.response = Response(wire, head.method, head.version, self._may_keep, default_headers)
-        self.started_at = monotonic()
         self.stopping = False
         self._wire = wire
         self._on_end = on_end  # called once: the response is queued and nothing uses the body any more

@@ -31,9 +31,7 @@ class Response:
         "complete",
         "default_headers",
         "keep_alive",
-        "sent",
         "started",
-        "status",
     )
 
     def __init__(
@@ -42,8 +40,6 @@ class Response:
         self.started = False
         self.complete = False
         self.keep_alive = True
-        self.status = 0
-        self.sent = 0  # bytes of content
         self.default_headers = default_headers
         self._wire = wire
         self._silent = method == "HEAD"
@@ -90,7 +86,6 @@ class Response:
             raise RuntimeError(f"status {status} is not a final one")
         kept = self._read_headers(status, headers)
         self.started = True
-        self.status = status
         if status in _NO_BODY:
             self._silent = True
         elif self._left is None and not self._silent:
@@ -123,7 +118,6 @@ class Response:
 
     def _account(self, count: int, more: bool) -> None:
         """Check that the body does not exceed the application's Content-Length."""
-        self.sent += count
         if self._left is not None:
             self._left -= count
             if self._left < 0 or (self._left and not more):
