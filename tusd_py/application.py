@@ -99,7 +99,7 @@ class UploadApp(Starlette):
         self._cors = Cors(config, TUS_FIELDS, CHUNK_FIELDS, DOWNLOAD_FIELDS)
         self._opening = asyncio.Lock()
         self._backends: Backends | None = None
-        self._tasks: list[asyncio.Task[None]] = []
+        self._work: asyncio.Task[None] | None = None
         super().__init__(
             routes=[
                 _Front(self, self._api_path, self._answer_api, self._refuse_as_problem),
@@ -158,32 +158,16 @@ class UploadApp(Starlette):
         async with self._opening:
             if self._backends is None:
                 self._backends = await open_backends(self.config, self._open_store, self._clock)
-                self._tasks.append(asyncio.create_task(self._sweep_now_and_then(self._backends)))
-                if self._backends.delivery is not None:
-                    self._tasks.append(asyncio.create_task(self._backends.delivery.run()))
+                self._work = asyncio.create_task(self._backends.work())
         return self._backends
 
     async def _close(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        if self._work is not None:
+            self._work.cancel()
+            await asyncio.gather(self._work, return_exceptions=True)
         if self._backends is not None:
             await self._backends.close()
-        self._backends = None
-
-    async def _sweep_now_and_then(self, backends: Backends) -> None:
-        step: Callable[[], Awaitable[object]] = backends.recover
-        while True:
-            try:
-                await step()
-            except Exception:  # this one failed; the next may do better, and the server goes on
-                observe.LOGGER.exception("SweepFailed")
-            if step == backends.sweep:
-                if not self.config.sweep_interval_s:
-                    return
-                await asyncio.sleep(self.config.sweep_interval_s)
-            step = backends.sweep
+        self._backends = self._work = None
 
     async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         # Not Starlette's, so that the operator gets one line about the directory instead of a stack.

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 
+from tusd_py import observe
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
@@ -45,6 +47,7 @@ class Backends:
     """What is open while the application runs; created by ``open_backends``."""
 
     def __init__(self, config: Config, service: Service) -> None:
+        self._config = config
         self._opened = AsyncExitStack()
         self.service = service
         self.delivery: Delivery | None = None  # None: nobody is told of anything
@@ -75,6 +78,26 @@ class Backends:
         """Run one sweep; see Sweeper.sweep."""
         await self.service.liveness.drop_claims_of_all_dead()
         return await self.service.sweeper.sweep()
+
+    async def work(self) -> None:
+        """Do what no request asks for, until it is cancelled: recover, sweep now and then, deliver events."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._sweep_now_and_then())
+            if self.delivery is not None:
+                tasks.create_task(self.delivery.run())
+
+    async def _sweep_now_and_then(self) -> None:
+        step: Callable[[], Awaitable[object]] = self.recover
+        while True:
+            try:
+                await step()
+            except Exception:  # the next sweep may succeed, and the server keeps running
+                observe.LOGGER.exception("SweepFailed")
+            if step == self.sweep:
+                if not self._config.sweep_interval_s:
+                    return
+                await asyncio.sleep(self._config.sweep_interval_s)
+            step = self.sweep
 
     async def close(self) -> None:
         """Finish what waits, and close everything in the reverse order of opening."""
