@@ -56,8 +56,8 @@ class CommandSettings:
         flag="verbose",
         group="Monitoring, profiling, logging",
         help="Log requests and their answers, not only what became of uploads",
-        doc="log requests and their answers, not only what became of uploads; costs a tenth of the speed with small "
-        "uploads",
+        doc="log requests and their answers, not only what became of uploads; costs a quarter of the speed with "
+        "small uploads",
     )
     show_startup_logs: bool = setting(
         True,
