@@ -26,7 +26,7 @@ from .refusal import Refused, answer
 from .wire import Wire
 
 _LINGER_S = 2.0
-_QUIET_S = 0.2  # of a client that was answered while the server ends: it has sent all that it will
+_LAST_LINGER_S = 0.1  # while the server ends
 _LINGER_BYTES = 16 * 1024 * 1024
 _PIPELINED = 64 * 1024  # bytes of later requests kept while one is being answered
 
@@ -103,7 +103,6 @@ class UploadProtocol(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Handle bytes from the socket."""
         if self._phase is _Phase.LINGER:
-            self._since = monotonic()
             self._lingered += len(data)
             if self._lingered > _LINGER_BYTES:
                 self._wire.transport.close()
@@ -237,24 +236,14 @@ class UploadProtocol(asyncio.Protocol):
         if transport.can_write_eof():
             transport.write_eof()
         self._wire.resume_reading()
-        self._loop.call_later(_LINGER_S, transport.close)
-        if self._context.stopping:
-            self._close_when_quiet()
-
-    def _close_when_quiet(self) -> None:
-        """Close for the last time once nothing has arrived for a moment."""
-        quiet_s = monotonic() - self._since
-        if quiet_s >= _QUIET_S:
-            self._wire.transport.close()
-        elif not self._wire.lost:
-            self._loop.call_later(_QUIET_S - quiet_s, self._close_when_quiet)
+        self._loop.call_later(_LAST_LINGER_S if self._context.stopping else _LINGER_S, transport.close)
 
     def shutdown(self) -> None:
         """Close an idle connection now, another one after its answer (called by uvicorn)."""
         if self._phase is _Phase.EXCHANGE and self._exchange is not None:
             self._exchange.shut_down()
         elif self._phase is _Phase.LINGER:
-            self._close_when_quiet()
+            self._loop.call_later(_LAST_LINGER_S, self._wire.transport.close)
         else:
             self._wire.transport.close()
 
