@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,6 +27,7 @@ from tusd_py.fronts.chunks.problems import problem
 from tusd_py.fronts.chunks.routes import CHUNK_FIELDS, ApiFront
 from tusd_py.fronts.downloads.front import DOWNLOAD_FIELDS
 from tusd_py.fronts.http.cors import Cors
+from tusd_py.fronts.http.greeting import greeted
 from tusd_py.fronts.http.refusals import refusal
 from tusd_py.fronts.http.urls import route_path
 from tusd_py.fronts.tus.grammar import TUS_FIELDS, VERSION
@@ -37,12 +38,6 @@ _Answer = Callable[[Request, str], Awaitable[Response]]
 _Refuse = Callable[[Request, Exception], Response]
 #: On every answer. A browser must not guess another type for uploaded content.
 _COMMON_HEADERS: Final = [(b"tus-resumable", VERSION.encode()), (b"x-content-type-options", b"nosniff")]
-_GREETING: Final = """\
-Welcome to tusd-py
-==================
-
-This server takes resumable uploads. tus clients create them at {base_path}
-"""
 
 
 class _Front(BaseRoute):
@@ -209,16 +204,10 @@ class UploadApp(Starlette):
         # A preflight has no credentials, so nothing may refuse it.
         if request.method != "OPTIONS":
             if not (self._is_below_base(path) or answer == self._answer_api):
-                return self._greeted(request, path)
+                return greeted(request, path, self.config)
             if self.config.on_incoming_request is not None:
                 await call(self.config.on_incoming_request, request)
         return await answer(request, path)
-
-    def _greeted(self, request: Request, path: str) -> Response:
-        """Answer for a place where nothing is."""
-        if not self.config.show_greeting or path != "/" or request.method not in ("GET", "HEAD"):
-            raise UploadNotFound
-        return PlainTextResponse(_GREETING.format(base_path=self.config.base_path))
 
     async def _handled(self, request: Request, error: Exception) -> Response | None:
         """Return the answer of an exception handler that was added; None: there is none."""
