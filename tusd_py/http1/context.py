@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from .pool import Pool
 from .refusal import header_lines
-from .settings import ServerSettings
+from .settings import ServerSettings, cores
 
 
 class Context:
@@ -14,7 +12,7 @@ class Context:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self.pool = Pool(max(16, 4 * (os.cpu_count() or 1)))
+        self.pool = Pool(max(16, 4 * cores()))
         self.stopping = False  # no connection is kept alive any more
         self._headers: list[tuple[bytes, bytes]] | None = None
         self._lines = b""

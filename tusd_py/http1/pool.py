@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,8 +18,9 @@ from typing import Any, Generic, ParamSpec, TypeVar, cast
 from tusd_py.transfer.calls import Quick
 
 from . import splice
+from .settings import cores
 
-_PROCESSORS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+_PROCESSORS = cores()
 
 #: A job that runs longer than this counts as waiting for its medium.
 _STUCK_S = 0.15

@@ -13,7 +13,7 @@ TLS_MODES: Final = ("tls13", "tls12", "tls12-strong")
 _MOST_WORKERS_UNASKED: Final = 8
 
 
-def _cores() -> int:
+def cores() -> int:
     """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -122,4 +122,4 @@ class ServerSettings:
     @property
     def worker_count(self) -> int:
         """Processes to start, at least 1."""
-        return self.workers or min(_cores(), _MOST_WORKERS_UNASKED)
+        return self.workers or min(cores(), _MOST_WORKERS_UNASKED)
