@@ -165,8 +165,7 @@ class MultipartBody(PortableBody):
     async def take(self, room: int) -> tuple[Sequence[Piece], Ended | None]:
         """See Body."""
         if not self._early and self._ended is None:
-            self._ended, data = await self.next_event()
-            self._early = await self._feed(data)
+            await self._read()
         pieces, self._early = self._early, []
         if not pieces:
             if self._ended is Ended.COMPLETE:
@@ -180,8 +179,7 @@ class MultipartBody(PortableBody):
         """Read until the file begins; return whether there is one. Raises InvalidBody, BodyTooLarge."""
         self.open(StopSignal())
         while self._ended is None and not self._form.has_file and not self._form.is_over:
-            self._ended, data = await self.next_event()
-            self._early += await self._feed(data)
+            await self._read()
         if not self._form.has_file and not self._form.is_over:
             raise InvalidBody("the multipart body ended early")
         return self._form.has_file
@@ -190,21 +188,20 @@ class MultipartBody(PortableBody):
         """Read a form without a file to its end; return its fields. Raises InvalidBody, BodyTooLarge."""
         self.open(StopSignal())
         while self._ended is None:
-            self._ended, data = await self.next_event()
-            await self._feed(data)
+            await self._read()
         self.close()
         if self._ended is not Ended.COMPLETE or not self._form.is_over:
             raise InvalidBody("the multipart body ended early")
         return self.fields
 
-    async def _feed(self, data: bytes) -> list[memoryview]:
-        pieces: list[memoryview] = []
+    async def _read(self) -> None:
+        """Wait for the next bytes of the form; keep those of the file."""
+        self._ended, data = await self.next_event()
         for start in range(0, len(data), _SLICE):
             began = monotonic()
-            pieces += self._form.feed(data[start : start + _SLICE])
+            self._early += self._form.feed(data[start : start + _SLICE])
             if monotonic() - began > _SLOW_S:
                 await asyncio.sleep(0)
-        return pieces
 
     def _check_form(self) -> None:
         if not self._form.is_over:
