@@ -1,4 +1,4 @@
-"""What the program says of itself: one line for each event, as text or JSON in tusd's form, and counts."""
+"""The log, one line for each event as text or JSON in tusd's form, and the port for counts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 LOGGER: Final = logging.getLogger("tusd_py")
-#: Several lines for each request. Silent unless its level is set: servers have logs of requests of their own.
+#: Several lines for each request. Silent unless its level is set: servers have access logs of their own.
 REQUESTS: Final = logging.getLogger("tusd_py.requests")
 REQUESTS.setLevel(logging.WARNING)
 
@@ -52,7 +52,7 @@ class Meter:
         """Count a call of a hook that failed."""
 
     def event(self, name: str) -> None:
-        """Count what was logged, whether or not anybody reads it."""
+        """Count an event of the log, also one that the log's level leaves out."""
 
 
 meter = Meter()
@@ -66,7 +66,7 @@ def measure_with(new: Meter) -> None:
 
 @dataclass(slots=True)
 class Incoming:
-    """The request that events are logged for."""
+    """The request for which events are logged."""
 
     method: str
     path: str  # below the base path
@@ -75,7 +75,7 @@ class Incoming:
     upload_id: str = ""  # once it is known
 
     def fields(self) -> dict[str, object]:
-        """Return what every event of the request says of it."""
+        """Return the fields of every event of the request."""
         request_id = next((value for name, value in self.headers if name == _REQUEST_ID), b"")
         return {
             "method": self.method,
@@ -89,28 +89,28 @@ _incoming: Final[ContextVar[Incoming | None]] = ContextVar("incoming", default=N
 
 
 def begin(incoming: Incoming) -> None:
-    """Log a request that came in; what its task logs from now on says that it belongs to it."""
+    """Log an incoming request; events that its task logs from now on get its fields."""
     _incoming.set(incoming)
     if REQUESTS.isEnabledFor(logging.INFO):
         log("RequestIncoming", logger=REQUESTS)
 
 
 def creates_below(base_url: str) -> None:
-    """Say at which URL the uploads are that the task's request creates."""
+    """Record the base URL of uploads that the task's request creates."""
     incoming = _incoming.get()
     if incoming is not None:
         incoming.base_url = base_url
 
 
 def concerns(upload_id: str) -> None:
-    """Say which upload the task's request is about."""
+    """Record the upload of the task's request."""
     incoming = _incoming.get()
     if incoming is not None:
         incoming.upload_id = upload_id
 
 
 def log(event: str, *, level: int = logging.INFO, logger: logging.Logger = LOGGER, **fields: object) -> None:
-    """Log one event with its fields, none of which may be a secret."""
+    """Log one event with its fields, which must not contain secrets."""
     meter.event(event)
     if not logger.isEnabledFor(level):
         return
@@ -133,7 +133,7 @@ def _write(line: str) -> None:
 
 
 def log_created(upload_id: str, size: int | None) -> None:
-    """Log that an upload was created, and its URL where that is known."""
+    """Log that an upload was created, with its URL if that is known."""
     concerns(upload_id)
     incoming = _incoming.get()
     if incoming is not None and incoming.base_url:
@@ -143,7 +143,7 @@ def log_created(upload_id: str, size: int | None) -> None:
 
 
 def say(text: str, *, level: int = logging.INFO) -> None:
-    """Log a sentence for people: of the start and of the end."""
+    """Log a sentence for people, at the start or the end."""
     LOGGER.log(level, text, extra={"is_sentence": True})
 
 
@@ -188,7 +188,7 @@ class _Lines(logging.Formatter):
 
 
 def _word(text: str) -> str:
-    """Quote what is not one plain word, so that what a client sent cannot forge a field or a line."""
+    """Quote text that is not one plain word, so that nothing from a client can forge a field or a line."""
     return text if _is_bare(text) else json.dumps(text, ensure_ascii=not text.isprintable())
 
 
@@ -207,6 +207,6 @@ def set_up_logging(form: Literal["text", "json"], *, verbose: bool) -> None:
         logger.propagate = False
         logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     REQUESTS.setLevel(logging.INFO if verbose else logging.WARNING)
-    # It reports every malformed form of a client, in words that the client chose.
+    # It logs every malformed form, with text that the client chose.
     logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)

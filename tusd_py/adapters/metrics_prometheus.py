@@ -1,6 +1,6 @@
-"""Metrics for Prometheus under tusd's names, so that its dashboards and alarms go on.
+"""Metrics for Prometheus under tusd's names, so that its dashboards and alarms still work.
 
-Each process counts for itself. Where ``PROMETHEUS_MULTIPROC_DIR`` names a directory before this module is
+Each process counts its own events. If ``PROMETHEUS_MULTIPROC_DIR`` names a directory before this module is
 loaded, the counts of all processes that share it are added up (see prometheus-client).
 """
 
@@ -28,7 +28,7 @@ _HOOKS: Final = (
     "pre-finish",
     "pre-terminate",
 )
-#: Counters that tusd names without the suffix that Prometheus wants, and prometheus-client insists on.
+#: Counters that tusd names without the suffix ``_total``, which prometheus-client always adds.
 _BARE: Final = (
     "tusd_bytes_received",
     "tusd_uploads_created",
@@ -58,7 +58,7 @@ _connections: Final = Gauge(
     registry=_OWN,
     multiprocess_mode="livesum",
 )
-#: What is counted of the events in the log.
+#: Events of the log that are counted.
 _events: Final = {
     "UploadCreated": _counter("tusd_uploads_created", "Number of created uploads."),
     "UploadFinished": _counter("tusd_uploads_finished", "Number of finished uploads."),
@@ -77,7 +77,7 @@ class PrometheusMeter(Meter):
     """Counts for ``exposition``."""
 
     def request(self, method: str) -> None:
-        """See Meter. A method that tusd does not know is not counted: its name is the client's to choose."""
+        """See Meter. Methods that tusd does not know are not counted: clients could invent any number."""
         if (counter := _by_method.get(method)) is not None:
             counter.inc()
 
@@ -108,7 +108,7 @@ class PrometheusMeter(Meter):
 
 
 class _Served:
-    """What is shown: everything but the times at which counters were made, which tusd has not."""
+    """The metrics to show: all except the creation times of counters, which tusd does not have."""
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of all processes."""
@@ -122,7 +122,7 @@ class _Served:
 
 
 def exposition() -> bytes:
-    """Return the metrics in Prometheus' text format 0.0.4. Reads files where there are several processes."""
+    """Return the metrics in Prometheus' text format 0.0.4. With several processes this reads files."""
     registry = CollectorRegistry()
     registry.register(_Served())
     text = generate_latest(registry)
@@ -132,6 +132,6 @@ def exposition() -> bytes:
 
 
 def forget_process(process_id: int) -> None:
-    """Take a process that has ended out of what counts only the living: its connections."""
+    """Remove the open connections of a process that has ended from the counts."""
     if _DIRECTORY in os.environ:
         mark_process_dead(process_id)  # type: ignore[no-untyped-call]

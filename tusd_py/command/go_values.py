@@ -1,4 +1,4 @@
-"""Values as Go's ``flag`` package reads them: whole numbers, durations, booleans, octal digits."""
+"""Reads values as Go's ``flag`` package does: whole numbers, durations, booleans, octal digits."""
 
 import re
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 Kind: TypeAlias = Literal["string", "int", "octal", "bool", "duration"]
 
-#: What the value of a flag has to be.
+#: The kinds of values, in words for error messages.
 EXPECTED: Final[Mapping[Kind, str]] = {
     "string": "a text",
     "int": "a whole number",
@@ -19,7 +19,7 @@ _BOOLS: Final[Mapping[str, bool]] = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
 }
-_OCTAL: Final = re.compile(r"0*([0-7]{1,4})")  # with the bits for set-id and sticky
+_OCTAL: Final = re.compile(r"0*([0-7]{1,4})")  # permissions, with the set-id and sticky bits
 
 _NS_PER_S: Final = 10**9
 #: A Go int and a Go duration (in nanoseconds) both live in a signed 64-bit word.

@@ -46,7 +46,7 @@ _USAGE: Final = """\
 Usage: tusd-py [serve] [flags]            serve uploads, by default ./data on port 8080 under /files/
        tusd-py sweep [-dry-run] [flags]   remove what has expired, then end
 """
-#: What may stand in a file for ``-config``; the same file serves every command.
+#: The flags that a file for ``-config`` may have; one file can be used by every command.
 _IN_FILES: Final = [flag for flag in SERVE_FLAGS if flag.name not in {*ONCE, "config"}]
 _END_AFTER: Final = 1.05  # times the time limit for the end: after the workers and what they close
 #: Errors that mean that a directory cannot be used.
@@ -74,7 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(known: Sequence[flags.Flag], words: Sequence[str]) -> flags.CommandLine | None:
-    """Read the command line, the environment and the file; None after help was asked for and printed."""
+    """Read the command line, the environment and the file; None after help was printed."""
     try:
         line = flags.parse(known, words)
         line = with_environment(line, [flag for flag in known if flag.name not in ONCE], os.environ)
@@ -88,7 +88,7 @@ def _parse(known: Sequence[flags.Flag], words: Sequence[str]) -> flags.CommandLi
 
 
 def _failure(bad: BadSetting, line: flags.CommandLine) -> _Failure:
-    """Say where a value came from that cannot be used. The status is tusd's for flags."""
+    """Return the failure for a value that cannot be used, with its source; the status is tusd's."""
     source = source_of(bad.field, line)
     if source is None:
         return _Failure(str(bad), 1)
@@ -152,7 +152,7 @@ def _serve_or_check(line: flags.CommandLine) -> int:
 
 
 def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts: bool) -> int:
-    """Serve until a signal; workers that count add their counts up."""
+    """Serve until a signal ends the server; workers add up their counts."""
     try:
         if not counts or settings.worker_count == 1:
             status = serve(make_app, settings)
@@ -166,7 +166,7 @@ def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts:
 
 
 def _end_in_time(settings: ServerSettings) -> None:
-    """Say that the server ends, and see to it that nothing makes it last: neither a hook nor a medium."""
+    """Log that the server shuts down, and end the process if a hook or a medium delays that for too long."""
     observe.say("Received interrupt signal. Shutting down tusd-py...")
     watch = threading.Timer(settings.shutdown_timeout_s * _END_AFTER, _end_now)
     watch.daemon = True
@@ -179,7 +179,7 @@ def _end_now() -> None:
 
 
 def _ignored(line: flags.CommandLine) -> Iterator[str]:
-    """Yield a warning of the words that tusd would ignore without one."""
+    """Yield a warning of words that tusd ignores without one."""
     if line.leftover:
         words = " ".join(map(quoted, line.leftover))
         hint = "flags end at the first word that is none; a boolean takes its value only with ="
@@ -187,14 +187,14 @@ def _ignored(line: flags.CommandLine) -> Iterator[str]:
 
 
 def _check(settings: ServerSettings, config: Config) -> None:
-    """Look whether the certificate and the directory can be used, and change nothing."""
+    """Check that the certificate and the directory can be used, without changing anything."""
     try:
         tls_context(settings)
     except CannotListen as error:
         raise _Failure(str(error), 1) from None
     where = config.upload_dir.absolute()
     while not where.exists() and where != where.parent:
-        where = where.parent  # it will be made there
+        where = where.parent  # the directory will be created there
     if not (where.is_dir() and os.access(where, os.R_OK | os.W_OK | os.X_OK)):
         raise _Failure(f"cannot use the upload directory: {where} is no directory that can be written", 1)
 
@@ -227,7 +227,7 @@ def _announce_hooks(hooks: HookSettings) -> None:
 
 
 def _announce(line: flags.CommandLine, hooks: HookSettings, extensions: Sequence[str], url: str) -> None:
-    """Say what is used and where uploads go, byte for byte as tusd where we have the same.
+    """Print what is used and where uploads are created, with tusd's exact lines where there are such.
 
     tusd's own test suite and many scripts wait for the last line.
     """

@@ -1,4 +1,4 @@
-"""What a server tells its operator over HTTP: metrics, and whether it lives and is ready."""
+"""Endpoints for operators: metrics, liveness and readiness."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _Endpoint = Callable[[], Awaitable[Response]]
 
 
 class _Exact(BaseRoute):
-    """Endpoints at exact paths, found without a look at any other path."""
+    """Endpoints at exact paths, found by one look-up."""
 
     def __init__(self, endpoints: Mapping[str, _Endpoint]) -> None:
         self._endpoints = endpoints
@@ -46,8 +46,8 @@ class _Exact(BaseRoute):
 
 @contextmanager
 def counts_shared() -> Iterator[None]:
-    """Let all processes that are forked in here add up their counts, in files that go at the end."""
-    if _SHARED in os.environ:  # somebody else's directory, with the counts of other programs
+    """Add up the counts of all processes that are forked within, in files that are removed at the end."""
+    if _SHARED in os.environ:  # another program's directory, with its counts
         yield
         return
     with TemporaryDirectory(prefix="tusd-py-metrics-") as directory:
@@ -59,7 +59,7 @@ def counts_shared() -> Iterator[None]:
 
 
 def forget_worker(process_id: int) -> None:
-    """Let a worker that has ended count no open connections any more."""
+    """Remove the open connections of a worker that has ended from the counts."""
     from tusd_py.adapters.metrics_prometheus import forget_process  # noqa: PLC0415 - see ``serve_to_operator``
 
     forget_process(process_id)
@@ -91,7 +91,7 @@ async def _alive() -> Response:
 async def _ready(app: UploadApp) -> Response:
     try:
         await app.check()
-    except Exception as error:  # the log says why; whoever asks may be anybody
+    except Exception as error:  # logged and not answered, because anybody may ask
         observe.log("NotReady", level=logging.ERROR, error=describe(error))
         return PlainTextResponse("not ready\n", 503)
     return PlainTextResponse("ready\n")

@@ -1,4 +1,4 @@
-"""Settings as text: what is used, for ``-check``, and the table of docs/settings.md."""
+"""Settings as text: for ``-check``, and for the table of docs/settings.md."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tusd_py.command.go_values import format_duration
 from tusd_py.command.settings_flags import ONCE, SERVE_FLAGS, SETTINGS, value_of
 from tusd_py.settings import Config, Declared, declared
 
-#: In a URL: user and password, and the query.
+#: The parts of a URL that may be secret: user and password, and the query.
 _SECRETS: Final = re.compile(r"(?<=://)[^/@\s]*(?=@)|(?<=\?)\S+")
 
 
 def effective(line: CommandLine, *made: object) -> Iterator[str]:
-    """Yield what is used, as lines of TOML, with where each value comes from. Secrets in URLs are masked.
+    """Yield the settings as lines of TOML, each with the source of its value. Secrets in URLs are masked.
 
-    ``made`` are the settings that were made of ``line``, every one.
+    ``made`` are all settings objects that were made from ``line``.
     """
     fields = {
         each.field: getattr(settings, each.field) for settings in made for each in declared(type(settings))
@@ -34,7 +34,7 @@ def effective(line: CommandLine, *made: object) -> Iterator[str]:
 
 
 def without_secrets(text: str) -> str:
-    """Return text without the user and the query of a URL in it."""
+    """Return text in which the user and the query of URLs are masked."""
     return _SECRETS.sub("***", text)
 
 
@@ -44,7 +44,7 @@ def _toml(flag: Flag, value: Any) -> str:
 
 
 def _text(flag: Flag, value: Any) -> str:
-    """Return a value as it would stand on the command line."""
+    """Return a value as it is written on the command line."""
     match flag.kind:
         case "duration":
             return format_duration(value)

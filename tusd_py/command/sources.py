@@ -1,4 +1,4 @@
-"""Values that the command line does not give: from the environment, then from a file in TOML."""
+"""Values that the command line does not give: from the environment, then from a TOML file."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from tusd_py.command.go_values import EXPECTED, quoted
 
 
 def variable(flag: str) -> str:
-    """Return the environment variable that stands for a flag."""
+    """Return the name of the environment variable that sets a flag."""
     return f"TUSD_PY_{flag.upper().replace('-', '_')}"
 
 
 def with_environment(line: CommandLine, known: Sequence[Flag], environment: Mapping[str, str]) -> CommandLine:
-    """Return what a command line says, and for flags that it does not give what the environment says.
+    """Return a command line in which the environment sets the flags that the command line does not.
 
     Raises:
-        FlagError: A variable's value is none that its flag may have.
+        FlagError: A variable has a value that its flag does not allow.
     """
     given: dict[str, tuple[str, Value]] = {}
     for flag in known:
@@ -38,12 +38,12 @@ def with_environment(line: CommandLine, known: Sequence[Flag], environment: Mapp
 
 
 def with_file(line: CommandLine, known: Sequence[Flag], file: str) -> CommandLine:
-    """Return what ``line`` says, and for flags that it does not give what a file says; keys are flags' names.
+    """Return ``line`` in which a file sets the flags that ``line`` does not; the file's keys are flag names.
 
-    ``known`` may have more flags than the line: they may stand in the file, for another command.
+    ``known`` may have more flags than the line: the file may be for other commands as well.
 
     Raises:
-        FlagError: The file cannot be read, or has a key or a value that does not exist.
+        FlagError: The file cannot be read, or has an unknown key or a value that its flag does not allow.
     """
     flags = {flag.name: flag for flag in known}
     given: dict[str, tuple[str, Value]] = {}
@@ -66,12 +66,12 @@ def _table(file: str) -> dict[str, Any]:
             return tomllib.load(opened)
     except OSError as error:
         raise FlagError(f"{file}: {error.strerror}") from None
-    except ValueError as error:  # no TOML, or no UTF-8
+    except ValueError as error:  # not TOML, or not UTF-8
         raise FlagError(f"{file}: {' '.join(str(error).split())}") from None
 
 
 def _text(flag: Flag, value: object, source: str) -> str:
-    """Return a value of TOML as it would stand on the command line."""
+    """Return a value of TOML as it is written on the command line."""
     if isinstance(value, bool) and flag.kind == "bool":
         return str(value).lower()
     if isinstance(value, int) and not isinstance(value, bool) and flag.kind in ("int", "duration"):

@@ -122,7 +122,7 @@ class Exchange:
         self._report_end()
 
     def _on_stop(self) -> None:
-        if self._stop is not None and self._direct is None:  # else nobody takes it, or who does looks himself
+        if self._stop is not None and self._direct is None:  # else nothing reads it, or the reader checks
             self.buffer.stop(self._stop)
 
     async def receive(self) -> Message:

@@ -158,7 +158,7 @@ def announce(settings: ServerSettings, sockets: list[socket.socket]) -> None:
 
 
 def announce_end(settings: ServerSettings) -> None:
-    """Tell whoever wants to know that a signal ends the server."""
+    """Call ``on_stopping``, if it is set: a signal ends the server."""
     if settings.on_stopping is not None:
         settings.on_stopping()
 

@@ -13,7 +13,7 @@ from tusd_py.model.upload import UploadState
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk as somebody states it: the client in its list of the whole, or we in a refusal."""
+    """A chunk as the client lists it, or as a refusal names it."""
 
     offset: int
     size: int

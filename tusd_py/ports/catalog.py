@@ -121,7 +121,7 @@ class Catalog(Protocol):
         tombstone_until: float | None,
         event: NewEvent | None = None,
     ) -> list[str]:
-        """Give up an upload: its row and chunks go, or leave a tombstone that says that it expired.
+        """Remove an upload: its row and chunks, or all but a tombstone that says that it has expired.
 
         Works on a full medium, too, see ``keep_room``. An upload that nobody knows of yet needs no lock.
 

@@ -91,7 +91,7 @@ class RangeCatalog(Protocol):
         """Return the workers that hold claims."""
 
     async def drop_claims_of(self, worker: str, held: Held) -> None:
-        """Give up all claims of a worker that is dead: its lock is ``held``."""
+        """Remove all claims of a dead worker, whose lock is ``held``."""
 
     async def begin_commit(self, upload_id: str, held: Held) -> Begun | Incomplete | NotOpen:
         """Move an upload to COMMITTING if ``model.commits.decide_commit`` allows it; return its decision."""

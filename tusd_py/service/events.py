@@ -18,7 +18,7 @@ class Events:
     clock: Callable[[], float]
 
     def event(self, type_: EventType, request: IncomingRequest | None) -> NewEvent | None:
-        """Return what is to be told of a change that ``request`` makes; None: nobody wants to know."""
+        """Return the event for a change that ``request`` makes; None: there is no subscriber."""
         if type_ not in self.types:
             return None
         info = None if request is None else request.describe(named=self.headers)

@@ -18,7 +18,7 @@ Preallocate = Literal["full", "sparse", "none"]
 
 Network = IPv4Network | IPv6Network
 
-#: A function of an application that embeds us, sync (run in a thread) or async.
+#: A function of an embedding application, sync (run in a thread) or async.
 Callback = Callable[..., Any]
 
 
@@ -334,7 +334,7 @@ class Config:
     on_upload_terminate: Callback | None = None
     #: Which events are written for ``UploadApp.outbox``, each in the transaction of its change.
     record_events: frozenset[EventType] = frozenset()
-    #: Names of secret headers that are written with the events all the same, such as ``cookie``.
+    #: Names of secret headers that are written with events nevertheless, such as ``cookie``.
     record_headers: frozenset[str] = frozenset()
 
     #: Programs outside of this process that are asked and told, as tusd's hooks.
@@ -404,5 +404,5 @@ def _event_types(words: Iterable[str]) -> frozenset[EventType]:
 
 
 def parse_networks(text: str) -> list[Network]:
-    """Read a comma list of addresses and networks. Raises ValueError for anything else."""
+    """Read addresses and networks, separated by commas. Raises ValueError for anything else."""
     return [ip_network(item.strip(), strict=False) for item in text.split(",") if text]

@@ -13,7 +13,7 @@ _KEY: Final = "tusd_py"
 
 
 class BadSetting(ValueError):
-    """A setting has a value that makes no sense: ``field`` names it, ``problem`` says what is wrong."""
+    """A setting has a value that is not allowed: ``field`` names it, ``problem`` says what is wrong."""
 
     def __init__(self, field: str, problem: str) -> None:
         super().__init__(f"{field} {problem}")
@@ -32,8 +32,8 @@ class Setting:
     flag_default: Any  # where the command's default differs from the field's, else None
     is_octal: bool  # permission bits: the flag is a text of octal digits
     needs_positive: bool  # for the command, 0 and less mean the default
-    refused: str  # why the command does not start when it is set to other than its default; empty: it does
-    no_effect: str  # why setting it changes nothing, which the command says; empty: it has an effect
+    refused: str  # why the command does not start with another value than the default; empty: it does
+    no_effect: str  # why the setting has no effect, which the command prints; empty: it has one
 
 
 @dataclass(frozen=True, slots=True)
