@@ -26,7 +26,7 @@ from tusd_py.adapters.catalog_sqlite.rows import (
     upload_of,
     upload_row,
 )
-from tusd_py.adapters.catalog_sqlite.schema import is_new, migrate, set_known
+from tusd_py.adapters.catalog_sqlite.schema import NEW, migrate, set_known
 from tusd_py.adapters.catalog_sqlite.writer import Parameters, Writer, translate
 from tusd_py.model.events import NewEvent
 from tusd_py.model.finals import PartialGone, TooLarge, final_length
@@ -102,7 +102,8 @@ class SqliteCatalog(Catalog):
         self._ballast = self.ballast = ballast
 
     async def is_new(self) -> bool:
-        return is_new(self._reader)
+        ((application_id,),) = await self.rows("PRAGMA application_id")
+        return bool(application_id == NEW)
 
     async def set_known(self) -> None:
         await self._writer.run(set_known, durable=True)

@@ -243,8 +243,10 @@ class SqliteRanges(RangeCatalog):
         await self._writer.run_long(job)
 
     async def committing(self) -> list[str]:
-        rows = await self._rows("SELECT id FROM uploads WHERE state = 'committing'")
-        return [upload_id for (upload_id,) in rows]
+        sql = "SELECT id FROM uploads WHERE state = 'committing'"  # it reads every row of an index
+        return [
+            upload_id for (upload_id,) in await self._lister.read(lambda each: each.execute_fetchall(sql))
+        ]
 
     async def find_key(self, user: str | None, key: str) -> str | None:
         sql = "SELECT upload_id FROM idempotency_keys WHERE user = ? AND key = ?"

@@ -205,13 +205,7 @@ _MIGRATION_TIMEOUT_MS: Final = 600_000
 
 
 #: The application id of a catalog to which the directory's uploads were not added yet; later it is 0.
-_NEW: Final = 1
-
-
-def is_new(connection: sqlite3.Connection) -> bool:
-    """Whether the catalog may lack uploads of the directory; see Catalog.is_new."""
-    ((application_id,),) = connection.execute("PRAGMA application_id").fetchall()
-    return bool(application_id == _NEW)
+NEW: Final = 1
 
 
 def set_known(connection: sqlite3.Connection) -> None:
@@ -238,7 +232,7 @@ def migrate(connection: sqlite3.Connection) -> None:
             for statement in migration:
                 connection.execute(statement)
         if version == 0:
-            connection.execute(f"PRAGMA application_id = {_NEW}")
+            connection.execute(f"PRAGMA application_id = {NEW}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")
     except BaseException:
