@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from .client import Server, chunked
 
 
@@ -96,6 +98,33 @@ def test_an_empty_line_before_a_request_is_skipped(server: Server) -> None:
     with server.connect() as client:
         client.send(b"\r\n\r\n")
         assert client.ask("GET /hello").json() == "hello"
+
+
+def test_lines_may_end_in_a_bare_lf(server: Server) -> None:
+    """RFC 9112, section 2.2; tusd's own end-to-end suite sends such heads. The body is left as it is."""
+    body = b"a\nb\n\nc\r\n"
+    with server.connect() as client:
+        client.send(b"PUT /write/lf HTTP/1.1\nHost: lab\nContent-Length: %d\n\n" % len(body) + body)
+        assert client.answer().json()["count"] == len(body)
+        assert client.ask("GET /hello").json() == "hello"
+    assert server.read("lf") == body
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /hello HTTP/1.1\nHost: lab\r\n\r\n",
+        b"GET /hello HTTP/1.1\r\nHost: lab\n\n",
+        b"GET /hello HTTP/1.1\r\nHost: lab\n\r\n",
+        b"GET /hello HTTP/1.1\nHost: lab\n\r\n",
+        b"GET /hello HTTP/1.1\nHost: lab\n\nGET /scope HTTP/1.1\r\nHost: lab\r\n\r\n",
+    ],
+)
+def test_lines_that_end_in_both_ways_are_refused_at_once(server: Server, head: bytes) -> None:
+    """Where a proxy sees other lines than we do, a request can hide; and nobody waits for a time-out."""
+    with server.connect() as client:
+        client.send(head)
+        assert client.answer().status == 400
 
 
 def test_a_half_closed_client_gets_its_answers(server: Server) -> None:

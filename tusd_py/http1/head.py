@@ -63,8 +63,22 @@ class _Collector:
         self.complete = True
 
 
+def end_of_head(data: bytes) -> int:
+    """Return where the first request's head ends; 0: it is not complete.
+
+    Lines may end in a bare LF (RFC 9112, section 2.2); such a head must not wait for another end.
+    """
+    end = data.find(b"\r\n\r\n")
+    if end >= 0:
+        return end + 4
+    ends = [data.find(empty) + len(empty) for empty in (b"\n\n", b"\n\r\n") if empty in data]
+    return min(ends, default=0)
+
+
 def parse(section: bytes) -> Head:
     """Parse ``section``, which ends with the first empty line.
+
+    Lines end in CR LF, or all of them in LF: where both are mixed, other programs may see other lines.
 
     Raises:
         Refused: It is not HTTP/1.0 or 1.1, is malformed, or leaves any doubt about where the body ends.
@@ -73,6 +87,8 @@ def parse(section: bytes) -> Head:
     """
     collector = _Collector()
     parser = httptools.HttpRequestParser(collector)
+    if b"\r" not in section:
+        section = section.replace(b"\n", b"\r\n")
     try:
         parser.feed_data(section)
     except httptools.HttpParserUpgrade:

@@ -21,7 +21,7 @@ from tusd_py import observe
 
 from .context import Context
 from .exchange import Exchange
-from .head import Head, parse
+from .head import Head, end_of_head, parse
 from .refusal import Refused, answer
 from .wire import Wire
 
@@ -127,21 +127,20 @@ class UploadProtocol(asyncio.Protocol):
 
     def _parse(self) -> None:
         """Start the request at the front of the pending bytes, if its head is complete."""
-        end = self._pending.find(b"\r\n\r\n")
         if self._pending.startswith(b"\r\n"):  # RFC 9112, section 2.2: a client may send an extra one
             self._pending = self._pending.lstrip(b"\r\n")
-            end = self._pending.find(b"\r\n\r\n")
+        end = end_of_head(self._pending)
         most = self._context.settings.max_head_bytes
         try:
-            if end > most or (end < 0 and len(self._pending) > most):
+            if end > most or (not end and len(self._pending) > most):
                 raise Refused(431, "the header section is too large")
-            if end < 0:
+            if not end:
                 return
-            head = parse(self._pending[: end + 4])
+            head = parse(self._pending[:end])
         except Refused as refused:
             self._refuse(refused)
             return
-        body = self._pending[end + 4 :]
+        body = self._pending[end:]
         self._pending = b""
         self._start(head, body)
 
