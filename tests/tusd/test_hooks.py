@@ -89,8 +89,8 @@ def test_partials_and_finals(serve: Serve, hooks: Endpoint) -> None:
     eventually(lambda: len(hooks.events("post-finish")) == 2, 10)
     before, _ = hooks.events("pre-create")
     assert (before["Upload"]["IsPartial"], before["Upload"]["IsFinal"]) == (True, False)
-    _, finished = hooks.events("post-finish")
-    assert finished["Upload"]["ID"] == final.rpartition("/")[2]
+    by_id = {event["Upload"]["ID"]: event for event in hooks.events("post-finish")}
+    finished = by_id[final.rpartition("/")[2]]
     assert (finished["Upload"]["IsPartial"], finished["Upload"]["IsFinal"]) == (False, True)
     assert finished["Upload"]["PartialUploads"] == [partial.rpartition("/")[2]]
     assert (finished["Upload"]["Size"], finished["Upload"]["Offset"]) == (3, 3)
@@ -277,6 +277,70 @@ def test_events_wait_until_somebody_listens(serve: Serve) -> None:
         assert len(set(ids)) == len(ids) == 11
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        (204, {}, b""),
+        (200, {"Content-Type": "text/plain"}, b"OK"),
+        (200, {"Content-Type": "application/json"}, b'"%s"' % (b"x" * 6000)),
+    ],
+)
+def test_what_was_heard_is_not_told_again(serve: Serve, hooks: Endpoint, reply: Reply) -> None:
+    """A receiver that wants nothing need not say so in JSON; tusd only logs that."""
+    hooks.reply = lambda _, __: reply
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", "post-create,post-finish")
+    with Tus(server.url) as tus:
+        tus.finish(tus.create(1), b"x")
+    told(hooks, "post-create", "post-finish")
+    eventually(lambda: server.sql("SELECT count(*) FROM events") == [(0,)])
+    assert scrape(server)["tusd_hook_errors_total", (("hooktype", "post-finish"),)] == 1
+
+
+def test_a_program_that_was_told_is_not_run_again(serve: Serve, tmp_path: Path) -> None:
+    """Whatever it prints, however much, and whatever it leaves running with its output open."""
+    directory = tmp_path / "hooks"
+    script(directory, "post-create", 'echo "$TUS_ID" >>created; yes | head -c 2000000')
+    script(directory, "post-finish", 'echo "$TUS_ID" >>finished; echo done; sleep 3 &')
+    script(directory, "post-terminate", "touch terminated")
+    server = serve("-hooks-dir", str(directory), "-hooks-file-timeout", "1s")
+    with Tus(server.url) as tus:
+        url = tus.create(1)
+        tus.finish(url, b"x")
+        tus.delete(url)
+    eventually((directory / "terminated").exists)
+    for name in ("created", "finished"):
+        assert (directory / name).read_text() == url.rpartition("/")[2] + "\n"
+
+
+def test_one_client_s_cookie_is_not_another_s(serve: Serve, hooks: Endpoint) -> None:
+    """An endpoint that knows a client by a cookie that it sets knows nobody else by it."""
+    cookie = {"Set-Cookie": "session=of-the-first"}
+    hooks.reply = lambda _, __: (200, {**FINE[1], **cookie}, b"{}")
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", "pre-create", "-workers", "1")
+    with Tus(server.url) as tus:
+        tus.create(1)
+        tus.create(1)
+    assert ["Cookie" in headers for _, _, headers in hooks.calls] == [False, False]
+
+
+def test_a_header_that_is_not_ascii_is_forwarded(serve: Serve, hooks: Endpoint) -> None:
+    flags = ("-hooks-http-forward-headers", "X-Name", "-hooks-enabled-events", "pre-create,post-create")
+    server = serve("-hooks-http", hooks.url, *flags)
+    with Tus(server.url) as tus:
+        tus.http.post(server.url, headers={b"Upload-Length": b"1", b"X-Name": "Zoë".encode("latin-1")})
+    told(hooks, "pre-create", "post-create")
+    assert [headers["X-Name"] for _, _, headers in hooks.calls] == ["Zoë", "Zoë"]
+
+
+def test_the_method_is_the_one_that_counts(serve: Serve, hooks: Endpoint) -> None:
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", "post-terminate")
+    with Tus(server.url) as tus:
+        url = tus.create(1)
+        assert tus.http.post(url, headers={"X-HTTP-Method-Override": "DELETE"}).status_code == 204
+    told(hooks, "post-terminate")
+    assert hooks.events("post-terminate")[0]["HTTPRequest"]["Method"] == "DELETE"
+
+
 def test_one_upload_s_hook_does_not_hold_up_another_s(serve: Serve, hooks: Endpoint) -> None:
     """Nor a look at the upload itself."""
     slow: list[str] = []
@@ -352,7 +416,7 @@ def test_programs_in_a_directory(serve: Serve, tmp_path: Path) -> None:
     [
         ("echo no >&2; echo wrong; exit 3", "unexpected return code 3 from hook endpoint: wrong"),
         ("echo '{'", "failed to parse hook response"),
-        ("yes", "hook response exceeded maximum size"),
+        ("yes | head -c 2000000", "hook response exceeded maximum size"),
         ("sleep 60 & wait", "no end within 0.3 s"),
         ("kill -9 $$", "unexpected return code -9"),
     ],

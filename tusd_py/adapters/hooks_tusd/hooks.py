@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from tusd_py import observe
 from tusd_py.adapters.hooks_tusd.messages import NOTHING, Answer, BadAnswer, Call, offset_of, request_json
@@ -55,10 +56,11 @@ class TusdHooks(Hooks):
             raise HookFailure(name) from None
 
     async def tell(self, event: Event) -> None:
-        """Tell of an event that has happened. Raises HookFailed, BadAnswer: it must be told again."""
+        """Tell of an event that has happened. Raises HookFailed: it must be told again."""
         name = POST_HOOKS[event.type]
         if name in self._enabled:
-            await self._call(name, event.upload, event.request, event.id)
+            with suppress(BadAnswer):  # it was heard, and may want nothing; the log has what it said
+                await self._call(name, event.upload, event.request, event.id)
 
     async def _call(
         self, name: str, upload: Upload, request: RequestInfo | None, event_id: str | None = None

@@ -17,7 +17,7 @@ _FINAL: Final = "final;"
 
 
 class BadAnswer(ValueError):
-    """A hook's answer cannot be used; the message says why, for the operator alone."""
+    """What a hook that did not fail says cannot be used; the message says why, for the operator alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +84,9 @@ def _request_fields(request: RequestInfo | None) -> dict[str, Any]:
         return {"Method": "", "URI": "", "RemoteAddr": "", "Header": {}}
     headers = {_canonical(name): list(values) for name, values in request.headers.items()}
     headers.pop("Transfer-Encoding", None)
+    override = headers.get("X-Http-Method-Override", [""])[0]
     return {
-        "Method": request.method,
+        "Method": override or request.method,
         "URI": request.uri,
         "RemoteAddr": request.remote_address or "@",
         "Header": dict(sorted(headers.items())),

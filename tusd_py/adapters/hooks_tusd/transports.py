@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -28,7 +29,12 @@ class Transport(Protocol):
     """Calls hooks."""
 
     async def call(self, call: Call, message: bytes) -> Answer:
-        """Tell a hook; return its answer. Raises HookFailed, BadAnswer."""
+        """Tell a hook; return its answer.
+
+        Raises:
+            HookFailed: It was not heard, or says that it failed.
+            BadAnswer: It was heard and did not fail, but what it says cannot be used.
+        """
 
     async def close(self) -> None:
         """Let go of every resource."""
@@ -56,7 +62,7 @@ class FileTransport:
         if status:
             said = output[:_LOGGED].decode(errors="replace")
             raise HookFailed(f"unexpected return code {status} from hook endpoint: {said}")
-        return parse_answer(output) if output.strip() else NOTHING
+        return _parsed(output, _MOST_OUTPUT) if output.strip() else NOTHING
 
     async def _run(self, program: str, message: bytes, told: Mapping[str, str]) -> tuple[bytes, int]:
         process = await asyncio.create_subprocess_exec(
@@ -67,30 +73,31 @@ class FileTransport:
             env={**os.environ, **told},
             start_new_session=True,
         )
+        output = bytearray()
         try:
             async with asyncio.timeout(self._timeout_s or None):
-                output, _ = await asyncio.gather(_output_of(process), _tell(process, message))
-                return output, await process.wait()
+                await asyncio.gather(_listen(process, output), _tell(process, message))
+                await process.wait()
         except TimeoutError:
-            raise HookFailed(f"no end within {self._timeout_s:g} s") from None
+            # What it left running may keep its output open for as long as it likes.
+            if process.returncode is None:
+                raise HookFailed(f"no end within {self._timeout_s:g} s") from None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):  # with what it started
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+        return bytes(output), process.returncode or 0
 
     async def close(self) -> None:
         """See Transport."""
 
 
-async def _output_of(process: asyncio.subprocess.Process) -> bytes:
+async def _listen(process: asyncio.subprocess.Process, output: bytearray) -> None:
+    """Read what a program says to its end; keep no more than shows that it is too much."""
     assert process.stdout is not None  # noqa: S101 - it was asked for
-    output = b""
     while block := await process.stdout.read(65536):
-        output += block
-        if len(output) > _MOST_OUTPUT:
-            raise HookFailed(f"hook response exceeded maximum size of {_MOST_OUTPUT} bytes")
-    return output
+        output += block[: _MOST_OUTPUT + 1 - len(output)]
 
 
 async def _tell(process: asyncio.subprocess.Process, message: bytes) -> None:
@@ -113,6 +120,7 @@ class HttpTransport:
             follow_redirects=True,
             timeout=httpx.Timeout(settings.hooks_http_timeout_s, connect=30.0),
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=90.0),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # one client's are not another's
         )
 
     async def call(self, call: Call, message: bytes) -> Answer:
@@ -134,45 +142,50 @@ class HttpTransport:
                     raise HookFailed(f"{type(error).__name__}: {error}") from None
             else:
                 if status < 500 or not left:
-                    return _answer_of(status, content_type, body)
+                    return self._answer_of(status, content_type, body)
             await asyncio.sleep(self._settings.hooks_http_backoff_s)
 
     async def _post(self, call: Call, message: bytes) -> tuple[int, str, bytes]:
-        headers = [("Content-Type", "application/json")]
+        headers = [(b"Content-Type", b"application/json")]
         if call.event_id is not None:
-            headers.append(("Webhook-Id", call.event_id))
+            headers.append((b"Webhook-Id", call.event_id.encode()))
         if call.request is not None:
             headers += [
-                (name, value)
+                (name.encode(), value.encode("latin-1"))
                 for name in self._settings.forwarded
                 for value in call.request.headers.get(name.lower(), ())
             ]
         most = self._settings.hooks_http_size_limit
+        body = b""
         url = self._settings.hooks_http
         async with self._client.stream("POST", url, content=message, headers=headers) as reply:
-            body = b""
             async for block in reply.aiter_bytes():
                 body += block
                 if len(body) > most:
-                    raise HookFailed(f"hook response exceeded maximum size of {most} bytes")
+                    break
             return reply.status_code, reply.headers.get("content-type", ""), body
+
+    def _answer_of(self, status: int, content_type: str, body: bytes) -> Answer:
+        if not 200 <= status <= 299:
+            said = body[:_LOGGED].decode(errors="replace")
+            raise HookFailed(f"unexpected response code from hook endpoint ({status}): {said}")
+        if not content_type:
+            raise BadAnswer("hook response does not contain the 'Content-Type: application/json' header")
+        if content_type.partition(";")[0].strip().lower() != "application/json":
+            raise BadAnswer(
+                f"expected hook response Content-Type to be application/json, but got '{content_type}'"
+            )
+        return _parsed(body, self._settings.hooks_http_size_limit)
 
     async def close(self) -> None:
         """See Transport."""
         await self._client.aclose()
 
 
-def _answer_of(status: int, content_type: str, body: bytes) -> Answer:
-    if not 200 <= status <= 299:
-        said = body[:_LOGGED].decode(errors="replace")
-        raise HookFailed(f"unexpected response code from hook endpoint ({status}): {said}")
-    if not content_type:
-        raise BadAnswer("hook response does not contain the 'Content-Type: application/json' header")
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise BadAnswer(
-            f"expected hook response Content-Type to be application/json, but got '{content_type}'"
-        )
-    return parse_answer(body)
+def _parsed(output: bytes, most: int) -> Answer:
+    if len(output) > most:
+        raise BadAnswer(f"hook response exceeded maximum size of {most} bytes")
+    return parse_answer(output)
 
 
 def open_transport(settings: HookSettings) -> Transport | None:
