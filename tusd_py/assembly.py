@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tusd_py import observe
+from tusd_py.adapters.catalog_sqlite.artifact_exports import ArtifactExports
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
@@ -19,7 +20,6 @@ from tusd_py.adapters.hooks_tusd.hooks import TusdHooks
 from tusd_py.adapters.hooks_tusd.transports import open_transport
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.adapters.medium import medium_of
-from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.adapters.store_file.store import FileStore
 from tusd_py.fronts.chunks.artifacts import ArtifactsFront
 from tusd_py.fronts.chunks.front import ChunksFront

@@ -15,12 +15,12 @@ import pytest
 
 from tests.contract.test_sqlite import end, go, line_of, look, worker
 from tests.contract.uploads import HELD, single
+from tusd_py.adapters.catalog_sqlite.artifact_exports import ArtifactExports
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.listing import Listing, artifacts_listing, uploads_listing
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
-from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import CatalogUnusable

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from tests.contract.uploads import HELD, NOW, lost, single
+from tusd_py.adapters.catalog_sqlite.artifact_exports import ArtifactExports
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
-from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.errors.uploads import UploadLocked
 from tusd_py.model.claims import Wish
 from tusd_py.model.ranges import Artifact, ByteRange

@@ -19,12 +19,12 @@ from pathlib import Path
 import pytest
 
 from tests.contract.uploads import HELD, NOW, chunks_of, partial, single
+from tusd_py.adapters.catalog_sqlite.artifact_exports import ArtifactExports
 from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.connection import connect
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
-from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import ChunkState, UploadChunk, UploadState
 from tusd_py.ports.catalog import CatalogUnusable

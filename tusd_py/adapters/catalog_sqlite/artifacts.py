@@ -9,11 +9,11 @@ from typing import Any, Final
 
 import aiosqlite
 
+from tusd_py.adapters.catalog_sqlite.artifact_exports import ArtifactExports
 from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.listing import artifacts_listing
 from tusd_py.adapters.catalog_sqlite.rows import marks
 from tusd_py.adapters.catalog_sqlite.writer import Parameters
-from tusd_py.adapters.store_file.artifact_exports import ArtifactExports
 from tusd_py.model.ranges import Artifact
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.locks import Held
