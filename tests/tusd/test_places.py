@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+
 import httpx
+import pytest
 
 from tests.support.fixtures import Serve
 
@@ -35,3 +38,18 @@ def test_uploads_at_the_root_leave_no_greeting(serve: Serve) -> None:
     assert httpx.get(server.url).status_code == 405
     made = httpx.post(server.url, headers={"Tus-Resumable": "1.0.0", "Upload-Length": "0"})
     assert made.status_code == 201
+
+
+def test_addresses_to_listen_on(serve: Serve) -> None:
+    """``0.0.0.0`` is IPv4 only; without an address it is both. tusd listens on both either way."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 here")
+    _, port = serve("-host", "0.0.0.0").host_port
+    assert httpx.get(f"http://127.0.0.1:{port}/").status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://[::1]:{port}/")
+    _, port = serve("-host", "").host_port
+    for address in ("127.0.0.1", "[::1]"):
+        assert httpx.get(f"http://{address}:{port}/").status_code == 200
