@@ -139,14 +139,15 @@ def _serve_or_check(line: flags.CommandLine) -> int:
             _announce(line, config.hooks, extensions, url)
 
     def make_app() -> UploadApp:
-        # What is loaded now stays loaded, and requests create few cycles: collect less often.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(10_000, 20, 50)
         app = create_app(config)
         serve_to_operator(app, metrics_path=command.metrics_path if command.expose_metrics else None)
         return app
 
+    # What is loaded now stays loaded, and requests create few cycles: collect less often. Here rather than in
+    # each worker, so that these share it, and so that nobody looks through it at the end.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
     settings = replace(settings, on_listening=announce, on_stopping=lambda: _end_in_time(settings))
     return _run(make_app, settings, counts=command.expose_metrics)
 
