@@ -178,6 +178,7 @@ async def open_backends(
         if service.parallel is not None:
             opened.push_async_callback(service.parallel.commits.close)
         opened.push_async_callback(service.uploads.close)
+        opened.push_async_callback(service.receiving.close)
         await service.adoption.adopt_directory()
         if hooks is not None:
             backends.delivery = Delivery(outbox=ports.outbox, locker=locker, tell=hooks.tell)

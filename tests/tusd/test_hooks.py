@@ -13,12 +13,18 @@ import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.process import free_port
-from tests.support.tus import Tus, metadata
+from tests.support.tus import Tus, Wire, metadata
 from tests.support.waiting import eventually
 from tests.tusd.hooks import FINE, Endpoint, Reply, answer, endpoint, script
 from tests.tusd.test_metrics import scrape
 
 ALL = "-hooks-enabled-events="
+OFTEN = ("-progress-hooks-interval", "10ms")
+
+
+def offsets(hooks: Endpoint) -> list[int]:
+    """What post-receive hooks were told."""
+    return [event["Upload"]["Offset"] for event in hooks.events("post-receive")]
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def test_what_a_hook_is_told(serve: Serve, hooks: Endpoint) -> None:
         url = tus.create(5, Upload_Metadata=metadata(empty="", filename="a b.txt"), X_Request_ID="r1")
         tus.finish(url, b"hello")
     upload_id = url.rpartition("/")[2]
-    told(hooks, "pre-create", "post-create", "post-finish")
+    eventually(lambda: set(hooks.names()) == {"pre-create", "post-create", "post-receive", "post-finish"}, 10)
     path = str(server.upload_dir.resolve() / upload_id)
     upload = {
         "ID": upload_id,
@@ -173,12 +179,52 @@ def test_pre_finish_answers_and_terminations_are_told(serve: Serve, hooks: Endpo
         tus.delete(url)
     eventually(lambda: "post-terminate" in hooks.names(), 10)
     order = [name for name in hooks.names() if name != "pre-create"]
-    assert [name for name in order if name.startswith("post")] == [
+    assert [name for name in order if name.startswith("post") and name != "post-receive"] == [
         "post-create",
         "post-finish",
         "post-terminate",
     ]
     assert order.index("pre-finish") < order.index("post-finish")
+
+
+def test_progress_is_told(serve: Serve, hooks: Endpoint) -> None:
+    """While bytes arrive, and once more behind the answer; no more than there is to tell."""
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", "post-receive", *OFTEN)
+    with Tus(server.url) as tus, Wire(server.host_port) as wire:
+        url = tus.create(10)
+        wire.begin_patch(url, 0, 10)
+        wire.send(b"abc")
+        eventually(lambda: offsets(hooks) == [3], 10)
+        wire.send(b"def")
+        eventually(lambda: offsets(hooks) == [3, 6], 10)
+        wire.send(b"ghij")
+        reply = wire.reply()
+        assert reply is not None
+        assert reply.status == 204
+        eventually(lambda: offsets(hooks) == [3, 6, 10], 10)
+        tus.finish(tus.create(4), b"1234")
+        eventually(lambda: offsets(hooks) == [3, 6, 10, 4], 10)
+
+
+def test_a_hook_stops_an_upload(serve: Serve, hooks: Endpoint) -> None:
+    """It is deleted, whatever -disable-termination says, and that is told."""
+    hooks.reply = lambda name, event: (
+        answer(StopUpload=True, HTTPResponse={"StatusCode": 413, "Body": "enough"})
+        if name == "post-receive" and event["Upload"]["Offset"] >= 6
+        else FINE
+    )
+    flags = ("-hooks-enabled-events", "post-receive,post-terminate", "-disable-termination", *OFTEN)
+    server = serve("-hooks-http", hooks.url, *flags)
+    with Tus(server.url) as tus, Wire(server.host_port) as wire:
+        url = tus.create(10)
+        wire.begin_patch(url, 0, 10)
+        wire.send(b"abcdef")
+        reply = wire.reply()
+        assert reply is not None
+        assert (reply.status, reply.body) == (413, b"enough")
+        assert tus.head(url).status_code == 404
+    eventually(lambda: "post-terminate" in hooks.names(), 10)
+    assert server.files() == set()
 
 
 def test_a_pre_finish_hook_that_fails_is_called_again(serve: Serve, hooks: Endpoint) -> None:

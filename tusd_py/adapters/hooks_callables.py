@@ -41,6 +41,9 @@ class CallableHooks(Hooks):
             }
         )
 
+    async def receiving(self, upload: Upload, offset: int, request: IncomingRequest | None) -> None:
+        """See Hooks. There is no callable for it."""
+
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """See Hooks."""
         if self._config.on_upload_finish is None:

@@ -77,6 +77,15 @@ class TerminationRejected(UploadRefused):
         super().__init__("upload termination rejected by server")
 
 
+class UploadStopped(UploadRefused):
+    """A hook does not want an upload whose bytes are arriving; the upload is deleted."""
+
+    code = "ERR_UPLOAD_STOPPED"
+
+    def __init__(self) -> None:
+        super().__init__("upload has been stopped by server")
+
+
 class HookFailure(UploadError):
     """A hook that must agree failed, or answered what cannot be used; the log says how."""
 

@@ -82,6 +82,12 @@ class Hooks(Protocol):
     async def creating(self, upload: Upload, request: IncomingRequest | None) -> Changes | None:
         """An upload is about to be made; what it is to be like instead."""
 
+    async def receiving(self, upload: Upload, offset: int, request: IncomingRequest | None) -> None:
+        """Bytes of an upload have arrived, up to ``offset``; not all of them need be stored.
+
+        Raises UploadStopped: the upload is not wanted any more.
+        """
+
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """All bytes of an upload are stored, and durable as configured.
 

@@ -18,19 +18,23 @@ from tusd_py.errors.uploads import (
     UnexpectedEof,
     UploadInterrupted,
     UploadNotFound,
+    UploadStopped,
 )
 from tusd_py.model.body import Body, Ended, StopSignal
+from tusd_py.model.events import EventType
 from tusd_py.model.upload import MAX_LENGTH, Ranged, Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, upload_lock
 from tusd_py.ports.store import DataStore
 from tusd_py.service.caller import Caller, Progress
 from tusd_py.service.capabilities import Sync
+from tusd_py.service.disposal import Disposal
 from tusd_py.service.expected import ExpectedChecksum
 from tusd_py.service.finishing import Finishing, completes
 from tusd_py.service.lifetime import Lifetime
 from tusd_py.service.lookup import Lookup
 from tusd_py.service.ranged_append import RangedAppend
+from tusd_py.service.receiving import Receiving
 from tusd_py.service.verified_append import VerifiedAppend
 from tusd_py.settings import Config
 
@@ -55,6 +59,8 @@ class Appender:
     lookup: Lookup
     finishing: Finishing
     lifetime: Lifetime
+    disposal: Disposal
+    receiving: Receiving
     ranged: RangedAppend
     verified: VerifiedAppend | None  # None: the data store cannot discard bytes
 
@@ -104,8 +110,7 @@ class Appender:
                 await self._keep_length(declared, held)
             if upload.state is UploadState.COMPLETE and body.length == 0:
                 return Progress(upload, offset)
-            written = await self._write(declared, offset, body, expected, held)
-            return await self._conclude(declared, written, held, caller)
+            return await self._received(declared, offset, body, expected, held, caller)
 
     def check_offered(self, expected: ExpectedChecksum) -> None:
         """Raise FeatureDisabled for a checksum if the store could not discard wrong bytes."""
@@ -121,9 +126,28 @@ class Appender:
             UploadError: As ``append``. If the body ended early, the upload is not finished.
         """
         self._check_room(upload, 0, body)
-        written = await self._write(upload, 0, body, expected, held)
+        async with self.receiving.told(upload, 0, held.stop, caller.request):
+            written = await self._write(upload, 0, body, expected, held)
         if written.ended is not Ended.COMPLETE:
             raise self._early_end(upload, written)
+        return await self._conclude(upload, written, held, caller)
+
+    async def _received(
+        self,
+        upload: Upload,
+        offset: int,
+        body: Body,
+        expected: ExpectedChecksum,
+        held: Held,
+        caller: Caller,
+    ) -> Progress:
+        try:
+            async with self.receiving.told(upload, offset, held.stop, caller.request):
+                written = await self._write(upload, offset, body, expected, held)
+        except UploadStopped:
+            await self.disposal.give_up(upload, held, EventType.TERMINATED, caller.request)
+            observe.log("UploadTerminated", id=upload.id)
+            raise
         return await self._conclude(upload, written, held, caller)
 
     async def _found(self, upload_id: str, held: Held, caller: Caller) -> Upload:

@@ -30,6 +30,7 @@ from tusd_py.service.lookup import Lookup
 from tusd_py.service.parallel_uploads import ParallelUploads
 from tusd_py.service.ranged_append import RangedAppend
 from tusd_py.service.reading import Reading
+from tusd_py.service.receiving import Receiving
 from tusd_py.service.uploads import Uploads
 from tusd_py.service.verified_append import VerifiedAppend
 from tusd_py.settings import Config
@@ -162,8 +163,15 @@ class Service:
             lifetime=self._lifetime,
             liveness=self.liveness,
         )
+        self.receiving = Receiving(hooks=self.ports.hooks, interval_s=config.hooks.progress_s)
         return Appender(
-            **self._common, **self._stored, lifetime=self._lifetime, ranged=ranged, verified=verified
+            **self._common,
+            **self._stored,
+            lifetime=self._lifetime,
+            disposal=self._disposal,
+            receiving=self.receiving,
+            ranged=ranged,
+            verified=verified,
         )
 
     def _concatenation(self, finals: Concatenates) -> Concatenation:

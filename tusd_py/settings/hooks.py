@@ -45,7 +45,7 @@ class HookSettings:
         1.0,
         flag="progress-hooks-interval",
         group="General hook",
-        help="Time between two post-receive hooks of an upload, which are not called yet",
+        help="Time between two post-receive hooks of an upload",
     )
     hooks_dir: str = setting("", flag="hooks-dir", group="File hook", help="Directory of programs to run")
     hooks_file_timeout_s: float = setting(
@@ -90,6 +90,8 @@ class HookSettings:
             raise BadSetting("hooks_http", "must be an http or https URL")
         if self.hooks_dir and self.hooks_http:
             raise BadSetting("hooks_http", "and hooks_dir exclude each other")
+        if self.is_on and not self.progress_hooks_interval_s > 0:
+            raise BadSetting("progress_hooks_interval_s", "must be above 0 seconds")
         if not self.hooks_http_timeout_s > 0:
             raise BadSetting("hooks_http_timeout_s", "must be above 0 seconds")
 
@@ -108,6 +110,11 @@ class HookSettings:
     def enabled(self) -> frozenset[str]:
         """The hooks that are called."""
         return frozenset(self.names if self.is_on else ())
+
+    @property
+    def progress_s(self) -> float | None:
+        """Seconds between two post-receive hooks of an upload; None: there are none."""
+        return self.progress_hooks_interval_s if "post-receive" in self.enabled else None
 
     @property
     def events(self) -> frozenset[EventType]:

@@ -9,9 +9,9 @@ from contextlib import suppress
 from tusd_py import observe
 from tusd_py.adapters.hooks_tusd.messages import NOTHING, Answer, BadAnswer, Call, offset_of, request_json
 from tusd_py.adapters.hooks_tusd.transports import HookFailed, Transport
-from tusd_py.errors.uploads import HookFailure, TerminationRejected, UploadRefused
+from tusd_py.errors.uploads import HookFailure, TerminationRejected, UploadRefused, UploadStopped
 from tusd_py.model.events import Event
-from tusd_py.model.requests import SECRET_HEADERS, RequestInfo
+from tusd_py.model.requests import SECRET_HEADERS
 from tusd_py.model.upload import Upload
 from tusd_py.ports.hooks import Changes, HookReply, Hooks, IncomingRequest
 from tusd_py.settings.hooks import POST_HOOKS
@@ -35,6 +35,12 @@ class TusdHooks(Hooks):
             raise _rejected(UploadRefused("upload rejected by server"), answer.reply)
         return Changes(id=answer.id, metadata=answer.metadata, reply=answer.reply)
 
+    async def receiving(self, upload: Upload, offset: int, request: IncomingRequest | None) -> None:
+        """See Hooks."""
+        answer = await self._ask("post-receive", upload, request, offset=offset)
+        if answer.stop_upload:
+            raise _rejected(UploadStopped(), answer.reply)
+
     async def finishing(self, upload: Upload, request: IncomingRequest | None) -> HookReply | None:
         """See Hooks."""
         return (await self._ask("pre-finish", upload, request)).reply
@@ -46,26 +52,29 @@ class TusdHooks(Hooks):
             raise _rejected(TerminationRejected(), answer.reply)
         return answer.reply
 
-    async def _ask(self, name: str, upload: Upload, request: IncomingRequest | None) -> Answer:
+    async def _ask(
+        self, name: str, upload: Upload, request: IncomingRequest | None, *, offset: int | None = None
+    ) -> Answer:
         if name not in self._enabled:
             return NOTHING
         info = None if request is None else request.describe(named=SECRET_HEADERS)
+        at = offset_of(upload) if offset is None else offset
         try:
-            return await self._call(name, upload, info)
+            return await self._call(Call(name=name, upload=upload, offset=at, request=info))
         except (HookFailed, BadAnswer):
             raise HookFailure(name) from None
 
     async def tell(self, event: Event) -> None:
         """Tell of an event that has happened. Raises HookFailed: it must be told again."""
-        name = POST_HOOKS[event.type]
+        name, upload = POST_HOOKS[event.type], event.upload
         if name in self._enabled:
+            offset = offset_of(upload)
+            call = Call(name=name, upload=upload, offset=offset, request=event.request, event_id=event.id)
             with suppress(BadAnswer):  # it was heard, and may want nothing; the log has what it said
-                await self._call(name, event.upload, event.request, event.id)
+                await self._call(call)
 
-    async def _call(
-        self, name: str, upload: Upload, request: RequestInfo | None, event_id: str | None = None
-    ) -> Answer:
-        call = Call(name=name, upload=upload, offset=offset_of(upload), request=request, event_id=event_id)
+    async def _call(self, call: Call) -> Answer:
+        name, upload = call.name, call.upload
         storage = None if name == "pre-create" else self._storage_of(upload)
         observe.meter.hook(name)
         observe.log("HookInvocationStart", level=logging.DEBUG, type=name, id=upload.id)
