@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,11 +19,17 @@ _LOCK: Final = other_lock("delivery")
 #: How often the outbox is looked at: another process writes into it, too.
 _POLL_S: Final = 0.25
 #: Events that are read in one go, and uploads that are told of at once.
-_BATCH: Final = 1000
+_BATCH: Final = 100
 _AT_ONCE: Final = 32
+#: Events that are held, as there may be very many after an outage: new ones, and those of uploads whose
+#: first event has failed.
+_MOST_NEW: Final = 1000
+_MOST_FAILING: Final = 5000
 #: Wait after a failure; it doubles with each, up to the longest.
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 300.0
+#: Wait after an error of the catalog or the locks.
+_AFTER_ERROR_S: Final = 1.0
 
 
 @dataclass(slots=True)
@@ -53,9 +60,13 @@ class Delivery:
     async def run(self) -> None:
         """Deliver until it is cancelled; stand by while another process does."""
         while True:
-            async with self.locker.hold_if_free(_LOCK) as held:
-                if held:
-                    await self._run_alone()
+            try:
+                async with self.locker.hold_if_free(_LOCK) as held:
+                    if held:
+                        await self._run_alone()
+            except Exception:  # a medium that does not answer; it may do so later
+                observe.LOGGER.exception("EventsNotDelivered")
+                await asyncio.sleep(_AFTER_ERROR_S)
             await asyncio.sleep(_POLL_S)
 
     async def _run_alone(self) -> None:
@@ -63,17 +74,24 @@ class Delivery:
         self._read_to = 0
         try:
             while True:
-                try:
-                    await self._mark()
-                    await self._read()
-                except Exception:  # a full medium; what was delivered is marked later
-                    observe.LOGGER.exception("EventsNotRead")
-                await asyncio.sleep(_POLL_S)
+                if not await self._take_and_mark():
+                    await asyncio.sleep(_POLL_S)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            with suppress(Exception):  # they are delivered again
+                await self._mark()
+
+    async def _take_and_mark(self) -> bool:
+        """Mark what was delivered and take what is new; return whether there may be more of it."""
+        try:
             await self._mark()
+            return await self._read()
+        except Exception:  # a full medium; what was delivered is marked later
+            observe.LOGGER.exception("EventsNotRead")
+            await asyncio.sleep(_AFTER_ERROR_S)
+            return False
 
     async def _mark(self) -> None:
         """Say of what was delivered since the last time that it was."""
@@ -82,11 +100,15 @@ class Delivery:
             await self.outbox.delivered(positions)
             del self._delivered[: len(positions)]
 
-    async def _read(self) -> None:
-        """Take what is new; no more than can be held, as there may be very much after an outage."""
-        if sum(len(each.events) for each in self._uploads.values()) >= _BATCH:
-            return
-        for event in await self.outbox.pending(after=self._read_to, limit=_BATCH):
+    async def _read(self) -> bool:
+        """Take what is new, if there is room; return whether there may be more of it."""
+        counts = Counter[bool]()
+        for each in self._uploads.values():
+            counts[each.failures > 0] += len(each.events)
+        if counts[False] >= _MOST_NEW or counts[True] >= _MOST_FAILING:
+            return False
+        events = await self.outbox.pending(after=self._read_to, limit=_BATCH)
+        for event in events:
             self._read_to = event.position
             upload_id = event.upload.id
             waiting = self._uploads.get(upload_id)
@@ -94,6 +116,7 @@ class Delivery:
                 waiting = self._uploads[upload_id] = _Upload()
                 self._start(upload_id, waiting)
             waiting.events.append(event)
+        return len(events) == _BATCH
 
     def _start(self, upload_id: str, waiting: _Upload) -> None:
         task = asyncio.create_task(self._deliver_all(upload_id, waiting))
