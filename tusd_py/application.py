@@ -22,9 +22,9 @@ from tusd_py.adapters.hooks_callables import call
 from tusd_py.assembly import Backends, OpenStore, open_backends, open_files
 from tusd_py.errors import InternalFailure, UploadError
 from tusd_py.errors.uploads import UploadNotFound
-from tusd_py.fronts.chunks.front import urls_of
 from tusd_py.fronts.chunks.problems import problem
 from tusd_py.fronts.chunks.routes import CHUNK_FIELDS, ApiFront
+from tusd_py.fronts.chunks.urls import urls_of
 from tusd_py.fronts.downloads.front import DOWNLOAD_FIELDS
 from tusd_py.fronts.http.cors import Cors
 from tusd_py.fronts.http.greeting import greeted

@@ -27,7 +27,7 @@ from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.tus.front import TusFront
 from tusd_py.model.upload import Upload, UploadKind
-from tusd_py.ports.store import DataStore
+from tusd_py.ports.store import STATE_FOLDER, DataStore
 from tusd_py.service.artifacts import FOLDER
 from tusd_py.service.delivery import Delivery
 from tusd_py.service.expiry import Swept
@@ -35,9 +35,6 @@ from tusd_py.service.liveness import Liveness, new_worker_name
 from tusd_py.service.wiring import Ports, Service
 from tusd_py.settings import Config
 from tusd_py.transfer.calls import Medium
-
-#: Catalog, locks and inboxes, inside the upload directory: one directory is the whole state.
-STATE_FOLDER = ".tusd-py"
 
 #: Opens the store in which the bytes of uploads are kept; called when the upload directory is there.
 OpenStore = Callable[[Config], DataStore]

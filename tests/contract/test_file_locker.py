@@ -178,8 +178,8 @@ async def test_a_reader_that_ends_between_two_steps_of_a_question(
     locker: FileLocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its pipe exists and opens, but nobody reads any more: that is no error of who asks."""
-    inboxes, holder = tmp_path / "workers", FileLocker(tmp_path)
-    pipe = inboxes / "1-aa"
+    folder, holder = tmp_path / "workers", FileLocker(tmp_path)
+    pipe = folder / "1-aa"
     os.mkfifo(pipe)
     really_open = os.open
     reader = really_open(pipe, os.O_RDONLY | os.O_NONBLOCK)
@@ -204,7 +204,7 @@ async def test_a_reader_that_ends_between_two_steps_of_a_question(
     holder.close()
 
 
-async def test_a_process_that_is_just_opening_its_inbox_is_not_taken_for_dead(
+async def test_a_process_that_is_just_opening_its_pipe_is_not_taken_for_dead(
     locker: FileLocker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between making a pipe and opening it nobody reads it, and somebody else may be asking."""
@@ -212,7 +212,7 @@ async def test_a_process_that_is_just_opening_its_inbox_is_not_taken_for_dead(
 
     def make_while_somebody_asks(path: Named, mode: int = 0o666) -> None:
         really_make(path, mode)
-        locker._inbox.ask_others(upload_lock("a"))
+        locker._requests.ask_others(upload_lock("a"))
 
     monkeypatch.setattr(os, "mkfifo", make_while_somebody_asks)
     newcomer = FileLocker(tmp_path)
@@ -236,7 +236,7 @@ async def test_a_process_that_lacks_descriptors_takes_nobody_for_dead(
 
     with monkeypatch.context() as patch, suppress(OSError):
         patch.setattr(os, "open", open_without_descriptors)
-        locker._inbox.ask_others(upload_lock("a"))
+        locker._requests.ask_others(upload_lock("a"))
     await assert_hears(other, locker)
     other.close()
 

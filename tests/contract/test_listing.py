@@ -21,7 +21,7 @@ from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog, open_catalog
 from tusd_py.adapters.catalog_sqlite.listing import Listing, artifacts_listing, uploads_listing
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.adapters.catalog_sqlite.schema import MIGRATIONS
-from tusd_py.model.ranges import Artifact
+from tusd_py.model.artifacts import Artifact
 from tusd_py.model.upload import Upload, UploadKind, UploadState
 from tusd_py.ports.catalog import CatalogUnusable
 from tusd_py.ports.ranges import Filter

@@ -13,8 +13,9 @@ from tusd_py.adapters.catalog_sqlite.artifacts import SqliteArtifacts
 from tusd_py.adapters.catalog_sqlite.catalog import open_catalog
 from tusd_py.adapters.catalog_sqlite.ranges import SqliteRanges
 from tusd_py.errors.uploads import UploadLocked
+from tusd_py.model.artifacts import Artifact
 from tusd_py.model.claims import Wish
-from tusd_py.model.ranges import Artifact, ByteRange
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.upload import Ranged, UploadKind
 
 pytestmark = pytest.mark.anyio

@@ -24,16 +24,3 @@ class ByteRange:
     def overlaps(self, other: ByteRange) -> bool:
         """Whether the two have a byte in common."""
         return self.start < other.stop and other.start < self.stop
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """Complete content, named by its digest: an upload becomes one when its file gets its final name."""
-
-    id: str
-    sha256: str
-    size: int
-    user: str | None = None
-    upload_id: str | None = None  # the upload it was made of
-    created_at: float
-    is_ready: bool = True  # False: the file is being moved to its place

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from tusd_py.model.ranges import Artifact
+from tusd_py.model.artifacts import Artifact
 from tusd_py.ports.locks import Held
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from tusd_py.model.body import Body, Hash, Received, StopSignal
 from tusd_py.model.upload import Upload, UploadChunk
 from tusd_py.settings import Preallocate
+
+#: Where all that is no upload is kept, below the upload directory: that one directory is the whole state.
+STATE_FOLDER: Final = ".tusd-py"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,15 +19,15 @@ from tusd_py.errors.commits import DigestMismatch
 from tusd_py.errors.requests import InvalidBody
 from tusd_py.errors.server import ServerShutdown, StorageFull
 from tusd_py.errors.uploads import MaxSizeExceeded, UploadNotFound
+from tusd_py.model.artifacts import Artifact
 from tusd_py.model.body import Body, Ended, Received, StopSignal
 from tusd_py.model.digests import Checksum
-from tusd_py.model.ranges import Artifact
 from tusd_py.model.upload import MAX_LENGTH, Joined, Upload, UploadState, new_uuid
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.catalog import Catalog
 from tusd_py.ports.locks import Held, Locker, LockName, other_lock, upload_lock
 from tusd_py.ports.ranges import RangeCatalog
-from tusd_py.ports.store import DataStore, MovesFiles, StoreFailed
+from tusd_py.ports.store import STATE_FOLDER, DataStore, MovesFiles, StoreFailed
 from tusd_py.service.caller import Caller
 from tusd_py.service.capabilities import Digest
 from tusd_py.service.disposal import Disposal
@@ -40,7 +40,7 @@ from tusd_py.settings import Config
 from tusd_py.transfer.meanwhile import stopped_when_idle
 
 #: Where the files of artifacts are, below the upload directory. No upload id has a slash.
-FOLDER: Final = ".tusd-py/artifacts"
+FOLDER: Final = f"{STATE_FOLDER}/artifacts"
 
 
 @dataclass(frozen=True, slots=True)

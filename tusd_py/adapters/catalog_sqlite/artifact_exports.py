@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tusd_py import observe
-from tusd_py.model.ranges import Artifact
+from tusd_py.model.artifacts import Artifact
 from tusd_py.model.upload import is_upload_id
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)

@@ -14,7 +14,7 @@ from tusd_py.adapters.catalog_sqlite.catalog import SqliteCatalog
 from tusd_py.adapters.catalog_sqlite.listing import artifacts_listing
 from tusd_py.adapters.catalog_sqlite.rows import marks
 from tusd_py.adapters.catalog_sqlite.writer import Parameters
-from tusd_py.model.ranges import Artifact
+from tusd_py.model.artifacts import Artifact
 from tusd_py.ports.artifacts import ArtifactCatalog
 from tusd_py.ports.locks import Held
 
@@ -69,11 +69,12 @@ class SqliteArtifacts(ArtifactCatalog):
         held.check()
 
         def job(connection: sqlite3.Connection) -> None:
-            self._exports.write(artifact)
             connection.execute("UPDATE artifacts SET is_ready = 1 WHERE id = ?", (artifact.id,))
             if upload_id is not None:
                 connection.execute("INSERT OR REPLACE INTO consumed VALUES (?, ?)", (upload_id, artifact.id))
 
+        # Before the transaction, which keeps all other writers waiting.
+        await asyncio.to_thread(self._exports.write, artifact)
         await self._writer.run(job, durable=True)
 
     async def delete(self, artifact: Artifact, held: Held) -> None:

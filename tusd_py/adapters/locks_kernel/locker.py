@@ -83,15 +83,15 @@ class FileLocker(Locker):
         # By byte, as in the kernel: the first of two names on a byte to unlock it would free it for both.
         self._holders: dict[int, _Holder] = {}
         self._fd = os.open(directory / "locks", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o664)
-        self._inbox = StopRequests(directory / "workers", self._asked)
+        self._requests = StopRequests(directory / "workers", self._asked)
 
     def open(self) -> None:
         """Start to listen to the other processes. Needs the running event loop."""
-        self._inbox.open()
+        self._requests.open()
 
     def close(self) -> None:
         """Release every lock and stop listening."""
-        self._inbox.close()
+        self._requests.close()
         if self._threads is not None:
             self._threads.shutdown()
         fd, self._fd = self._fd, -1
@@ -198,7 +198,7 @@ class FileLocker(Locker):
             if now >= deadline:
                 raise UploadLocked
             if now >= ask_at:
-                await self._call(self._inbox.ask_others, question.name, question.at)
+                await self._call(self._requests.ask_others, question.name, question.at)
                 ask_at = now + _ASK_AGAIN_S
             await asyncio.sleep(_POLL_S)
 

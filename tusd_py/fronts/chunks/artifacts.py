@@ -12,9 +12,10 @@ from starlette.responses import JSONResponse, Response
 from tusd_py.errors.requests import InvalidField
 from tusd_py.fronts.chunks.digest_fields import parse_sha256
 from tusd_py.fronts.chunks.fields import parse_text, read_fields
-from tusd_py.fronts.chunks.front import field_digest, urls_of
+from tusd_py.fronts.chunks.front import field_digest
 from tusd_py.fronts.chunks.paging import check_listing, page, page_of
 from tusd_py.fronts.chunks.representations import artifact_facts
+from tusd_py.fronts.chunks.urls import urls_of
 from tusd_py.fronts.downloads.front import Content, Downloads
 from tusd_py.fronts.http.caller import caller_of
 from tusd_py.fronts.http.headers import Fields

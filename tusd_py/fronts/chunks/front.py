@@ -22,7 +22,7 @@ from tusd_py.fronts.chunks.representations import (
     upload_details,
     upload_summary,
 )
-from tusd_py.fronts.chunks.urls import Urls
+from tusd_py.fronts.chunks.urls import Urls, urls_of
 from tusd_py.fronts.http.caller import caller_of
 from tusd_py.fronts.http.checksum import parse_checksum
 from tusd_py.fronts.http.headers import joined
@@ -39,11 +39,6 @@ from tusd_py.service.parallel_uploads import ParallelUploads, WantedSession
 from tusd_py.settings import Config
 from tusd_py.transfer.asgi import body_of
 from tusd_py.transfer.multipart import MultipartBody, boundary_of
-
-
-def urls_of(request: Request, config: Config) -> Urls:
-    """Return the paths as the client of this request sees them."""
-    return Urls(str(request.scope.get("root_path", "")), config)
 
 
 class ChunksFront:

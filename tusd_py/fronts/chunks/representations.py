@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from tusd_py.fronts.chunks.problems import as_json, failure_members
 from tusd_py.fronts.chunks.urls import Urls
-from tusd_py.model.ranges import Artifact, ByteRange
+from tusd_py.model.artifacts import Artifact
+from tusd_py.model.ranges import ByteRange
 from tusd_py.model.times import format_time
 from tusd_py.model.upload import UploadChunk, UploadKind, UploadState
 from tusd_py.service.parallel_uploads import View

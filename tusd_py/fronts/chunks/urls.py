@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from starlette.requests import Request
+
 from tusd_py.settings import Config
 
 
@@ -34,3 +36,8 @@ class Urls:
     def tus(self, upload_id: str) -> str:
         """Path of an upload for clients of tus."""
         return f"{self.root}{self.config.base_path}{upload_id}"
+
+
+def urls_of(request: Request, config: Config) -> Urls:
+    """Return the paths as the client of this request sees them."""
+    return Urls(str(request.scope.get("root_path", "")), config)
