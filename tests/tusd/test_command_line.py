@@ -143,6 +143,25 @@ def test_a_stray_word_ends_the_flags_and_is_warned_about() -> None:
     assert len(ended.err.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--hooks-dir /srv/tusd-hooks",  # tusd's own container
+        "-host localhost -port 1080 -upload-dir=/srv/up -hooks-http=http://localhost:8080/api/upload/hooks"
+        " -hooks-http-forward-headers=X-Api-Key,Cookie -hooks-enabled-events=pre-create",  # Galaxy
+        "-behind-proxy -base-path=/api/files/ -max-size=10737418240 -unix-sock=/run/tusd.sock"
+        " -verbose=false -show-greeting=false -expose-metrics=false -disable-download",
+        "-upload-dir ./data -port=1080 --behind-proxy=true -cors-allow-origin=https://a\\.example"
+        " -cors-allow-credentials -acquire-lock-timeout 30s -network-timeout 120s -log-format json"
+        " -filelock-holder-poll-interval 5s -filelock-acquirer-poll-interval 2s",
+    ],
+)
+def test_command_lines_that_people_have_are_taken(line: str, tmp_path: Path) -> None:
+    """With nothing changed but the program's name, and without a warning."""
+    ended = run(GOOD, *line.split(), cwd=tmp_path)
+    assert (ended.status, ended.err) == (0, "")
+
+
 @pytest.mark.parametrize("words", [["-max-size", "-1"], ["-max-size=0"]])
 def test_no_limit(words: list[str]) -> None:
     assert setting("max-size", run(GOOD, *words).out).startswith("max-size = 0 ")
@@ -180,6 +199,9 @@ def test_what_check_prints_can_be_the_file(tmp_path: Path) -> None:
 
 
 def test_check_masks_secrets_in_urls() -> None:
+    hook = run(GOOD, "-hooks-http", "https://me:secret@hooks.example/x?token=secret")
+    assert setting("hooks-http", hook.out).startswith('hooks-http = "https://***@hooks.example/x?***"')
+    assert "secret" not in hook.out
     ended = run(GOOD, "-s3-endpoint", "http://me:secret@s3.example/x?token=secret#part")
     assert setting("s3-endpoint", ended.out).startswith('s3-endpoint = "http://***@s3.example/x?***"')
     assert "secret" not in ended.out
