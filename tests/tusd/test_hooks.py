@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,12 +15,13 @@ import pytest
 
 from tests.support.fixtures import Serve
 from tests.support.process import free_port
-from tests.support.tus import Tus, Wire, metadata
+from tests.support.tus import Tus, Wire, id_of, metadata
 from tests.support.waiting import eventually
 from tests.tusd.hooks import FINE, Endpoint, Reply, answer, endpoint, script
-from tests.tusd.test_metrics import scrape
+from tests.tusd.test_metrics import children_of, scrape
 
 ALL = "-hooks-enabled-events="
+EVENTS = "post-create,post-finish,post-terminate"
 OFTEN = ("-progress-hooks-interval", "10ms")
 
 
@@ -36,6 +39,11 @@ def hooks() -> Iterator[Endpoint]:
 def told(hooks: Endpoint, *names: str) -> None:
     """Wait until just these hooks were called, in this order."""
     eventually(lambda: hooks.names() == list(names), 10)
+
+
+def heard_of(hooks: Endpoint, url: str) -> None:
+    """Wait until a hook was called for this upload."""
+    eventually(lambda: id_of(url) in {event["Upload"]["ID"] for _, event, _ in hooks.calls})
 
 
 def test_what_a_hook_is_told(serve: Serve, hooks: Endpoint) -> None:
@@ -305,7 +313,7 @@ def test_events_wait_until_somebody_listens(serve: Serve) -> None:
     """An outage of the endpoint, and a restart meanwhile; the order of an upload's events stays."""
     port = free_port()
     flags = ("-hooks-http", f"http://127.0.0.1:{port}/", "-hooks-http-retry", "1")
-    server = serve(*flags, "-hooks-enabled-events", "post-create,post-finish,post-terminate")
+    server = serve(*flags, "-hooks-enabled-events", EVENTS)
     with Tus(server.url) as tus:
         urls = [tus.create(1) for _ in range(5)]
         for url in urls:
@@ -321,6 +329,34 @@ def test_events_wait_until_somebody_listens(serve: Serve) -> None:
             assert names == ["post-create", "post-finish", "post-terminate"][: 3 if number == 0 else 2]
         ids = [headers["Webhook-Id"] for _, _, headers in hooks.calls]
         assert len(set(ids)) == len(ids) == 11
+
+
+def test_no_kill_loses_an_event(serve: Serve, hooks: Endpoint) -> None:
+    """The whole server and single workers, before an event is told and before it is marked as told."""
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", EVENTS, "-workers", "2")
+    expected: dict[str, list[str]] = {}
+    for number in range(20):
+        with Tus(server.url) as tus:
+            urls = [tus.create(1) for _ in range(3)]
+            for url in urls:
+                tus.finish(url, b"x")
+                expected[id_of(url)] = ["post-create", "post-finish"]
+            assert tus.delete(urls[0]).status_code == 204
+            expected[id_of(urls[0])].append("post-terminate")
+        if number % 2:
+            heard_of(hooks, urls[2])
+        if number % 4 < 2:
+            server.kill()
+            server.restart()
+        else:
+            workers = children_of(server)
+            os.kill(workers[number % len(workers)], signal.SIGKILL)
+    eventually(lambda: server.sql("SELECT count(*) FROM events") == [(0,)])
+    heard = {headers["Webhook-Id"]: (name, event) for name, event, headers in reversed(hooks.calls)}
+    told_of: dict[str, list[str]] = {upload_id: [] for upload_id in expected}
+    for name, event in reversed(heard.values()):  # in the order in which each was first heard
+        told_of[event["Upload"]["ID"]].append(name)
+    assert told_of == expected
 
 
 @pytest.mark.parametrize(
