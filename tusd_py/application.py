@@ -157,7 +157,7 @@ class UploadApp(Starlette):
         return self._backends
 
     async def _close(self) -> None:
-        if self._work is not None:
+        if self._work is not None and not self._work.done():  # it is when its loop was closed before
             self._work.cancel()
             await asyncio.gather(self._work, return_exceptions=True)
         if self._backends is not None:
