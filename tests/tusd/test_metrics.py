@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
+import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
@@ -188,3 +191,16 @@ def test_livez_and_readyz(serve: Serve) -> None:
     assert (reply.status_code, reply.text) == (503, "not ready\n")
     assert "event=NotReady" in server.output()
     assert httpx.get(server.origin + "/livez").status_code == 200
+
+
+def test_a_worker_that_just_starts_is_waited_for(serve: Serve) -> None:
+    """Its files are empty for a moment; a scrape then must not fail."""
+    server = serve("-workers", "2")
+    (worker, _) = children_of(server)
+    maps = Path(f"/proc/{worker}/maps").read_text()
+    (folder,) = set(re.findall(r"(/\S*/tusd-py-metrics-[^/]+)/", maps))
+    empty = Path(folder) / "counter_1.db"
+    empty.touch()
+    threading.Timer(0.1, empty.unlink).start()
+    assert scrape(server)["tusd_uploads_created", ()] == 0
+    assert not empty.exists()

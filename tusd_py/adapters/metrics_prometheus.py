@@ -7,7 +7,10 @@ loaded, the counts of all processes that share it are added up (see prometheus-c
 from __future__ import annotations
 
 import os
+import struct
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Counter, Gauge, generate_latest
@@ -18,6 +21,9 @@ from tusd_py.observe import Meter
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
 _DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
+#: How often and how long we wait for the file of a worker that starts.
+_TRIES: Final = 20
+_PAUSE_S: Final = 0.01
 _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST")
 _HOOKS: Final = (
     "post-create",
@@ -122,7 +128,18 @@ class _Served:
 
 
 def exposition() -> bytes:
-    """Return the metrics in Prometheus' text format 0.0.4. With several processes this reads files."""
+    """Return the metrics in Prometheus' text format 0.0.4. Reads files where there are several processes.
+
+    Raises struct.error: One of those files stays torn. For a moment that of a worker that starts is.
+    """
+    for _ in range(_TRIES):
+        with suppress(struct.error):
+            return _exposition()
+        time.sleep(_PAUSE_S)
+    return _exposition()
+
+
+def _exposition() -> bytes:
     registry = CollectorRegistry()
     registry.register(_Served())
     text = generate_latest(registry)
