@@ -11,7 +11,7 @@ from tusd_py.model.requests import RequestInfo
 from tusd_py.model.upload import Upload
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
-_OURS: Final = frozenset({"tus-resumable", "x-content-type-options", "content-length"})
+_OURS: Final = frozenset({"tus-resumable", "x-content-type-options", "content-length", "transfer-encoding"})
 _HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 
 

@@ -137,7 +137,9 @@ class Uploads:
         """
         upload_id = admitted.upload.id
         if admitted.is_id_chosen and (
-            await self.catalog.get(upload_id) is not None or await self.store.size(upload_id) is not None
+            await self.catalog.get(upload_id) is not None
+            or await self.store.size(upload_id) is not None
+            or await self.catalog.is_leftover(upload_id)  # the next sweep removes what has this name
         ):
             observe.log("HookChoseTakenId", level=logging.ERROR, id=upload_id)
             raise HookFailure("pre-create")

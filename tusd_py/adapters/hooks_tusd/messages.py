@@ -172,7 +172,7 @@ def _reply(fields: _Fields) -> HookReply | None:
 
 
 def _id(text: str) -> str | None:
-    if text and not is_upload_id(text):
+    if text and ("%" in text or not is_upload_id(text)):  # in a URL % begins an escape
         raise BadAnswer("ChangeFileInfo.ID cannot name an upload here")
     return text or None
 
