@@ -19,7 +19,7 @@ from tusd_py.application import UploadApp, create_app, describe
 from tusd_py.assembly import open_backends
 from tusd_py.command import go_flags as flags
 from tusd_py.command.go_values import quoted
-from tusd_py.command.operations import counts_shared, forget_worker, serve_to_operator
+from tusd_py.command.operations import counts_alone, counts_shared, forget_worker, serve_to_operator
 from tusd_py.command.settings_flags import (
     ONCE,
     SERVE_FLAGS,
@@ -156,6 +156,7 @@ def _run(make_app: Callable[[], UploadApp], settings: ServerSettings, *, counts:
     """Serve until a signal ends the server; workers add up their counts."""
     try:
         if not counts or settings.worker_count == 1:
+            counts_alone()
             status = serve(make_app, settings)
         else:
             with counts_shared():

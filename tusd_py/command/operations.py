@@ -47,15 +47,17 @@ class _Exact(BaseRoute):
 @contextmanager
 def counts_shared() -> Iterator[None]:
     """Add up the counts of all processes that are forked within, in files that are removed at the end."""
-    if _SHARED in os.environ:  # another program's directory, with its counts
-        yield
-        return
     with TemporaryDirectory(prefix="tusd-py-metrics-") as directory:
         os.environ[_SHARED] = directory
         try:
             yield
         finally:
             del os.environ[_SHARED]
+
+
+def counts_alone() -> None:
+    """Count in this process, wherever the environment tells other programs to."""
+    os.environ.pop(_SHARED, None)
 
 
 def forget_worker(process_id: int) -> None:
