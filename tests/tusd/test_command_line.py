@@ -57,6 +57,9 @@ def test_what_cannot_be_read_is_one_line_and_status_2(words: list[str], said: st
     [
         (["-cors-allow-origin", "["], "flag -cors-allow-origin: is not a regular expression: "),
         (["-hooks-enabled-events", "foo"], "flag -hooks-enabled-events: must be among pre-create, "),
+        (["-hooks-http", "http://h:99999/"], "flag -hooks-http: must be an http or https URL"),
+        (["-hooks-http", "http:///x"], "flag -hooks-http: must be an http or https URL"),
+        (["-hooks-http-forward-headers", "a b"], "flag -hooks-http-forward-headers: must be names of "),
         (["-port", "70000"], "flag -port: must be 0 to 65535, not 70000"),
         (["-tls-key", "key.pem"], "flag -tls-key: needs a certificate"),
         (
@@ -201,6 +204,8 @@ def test_what_check_prints_can_be_the_file(tmp_path: Path) -> None:
 def test_check_masks_secrets_in_urls() -> None:
     hook = run(GOOD, "-hooks-http", "https://me:secret@hooks.example/x?token=secret")
     assert setting("hooks-http", hook.out).startswith('hooks-http = "https://***@hooks.example/x?***"')
+    assert "secret" not in hook.out
+    hook = run(GOOD, "-hooks-http", "https://me:a@secret@hooks.example/")
     assert "secret" not in hook.out
     ended = run(GOOD, "-s3-endpoint", "http://me:secret@s3.example/x?token=secret#part")
     assert setting("s3-endpoint", ended.out).startswith('s3-endpoint = "http://***@s3.example/x?***"')

@@ -151,6 +151,26 @@ def test_an_id_that_is_taken_is_refused_and_what_has_it_stays(serve: Serve, hook
     assert server.files() == {"taken", "taken.info"}
 
 
+def test_an_id_whose_files_are_to_be_removed_is_refused_until_they_are(serve: Serve, hooks: Endpoint) -> None:
+    """The sweep would take the new upload's files for the old one's, which a crash left."""
+    hooks.reply = lambda _, __: answer(ChangeFileInfo={"ID": "again"})
+    server = serve("-hooks-http", hooks.url, "-hooks-enabled-events", "pre-create")
+
+    def sweep() -> None:
+        server.kill()
+        server.sql("INSERT OR IGNORE INTO leftovers VALUES ('of the start')")
+        server.restart()
+        eventually(lambda: server.sql("SELECT * FROM leftovers") == [])
+
+    sweep()  # no other comes for an hour
+    server.sql("INSERT INTO leftovers VALUES ('again')")
+    with Tus(server.url) as tus:
+        assert tus.post(3).status_code == 500
+        sweep()
+        tus.finish(tus.create(3), b"abc")
+    assert (server.upload_dir / "again").read_bytes() == b"abc"
+
+
 def test_rejections(serve: Serve, hooks: Endpoint) -> None:
     def reply(name: str, event: dict[str, Any]) -> Reply:
         if name == "pre-terminate":
@@ -267,6 +287,7 @@ def test_a_pre_finish_hook_that_fails_is_called_again(serve: Serve, hooks: Endpo
         answer(RejectUpload="yes"),
         answer(ChangeFileInfo={"ID": "../escape"}),
         answer(ChangeFileInfo={"ID": "a.info"}),
+        answer(ChangeFileInfo={"ID": "a%41"}),
         answer(ChangeFileInfo={"MetaData": {"bad key": "x"}}),
         answer(ChangeFileInfo={"MetaData": {"k": 1}}),
         answer(ChangeFileInfo={"Storage": {"Path": "/etc/passwd"}}),
@@ -394,6 +415,18 @@ def test_a_program_that_was_told_is_not_run_again(serve: Serve, tmp_path: Path) 
         assert (directory / name).read_text() == url.rpartition("/")[2] + "\n"
 
 
+def test_a_program_that_is_told_of_an_event_may_take_its_time(serve: Serve, tmp_path: Path) -> None:
+    """Killed, it would be run again and again, and never end; tusd has no limit."""
+    directory = tmp_path / "hooks"
+    script(directory, "post-finish", "echo $TUS_ID >>started; sleep 1; touch ended")
+    server = serve("-hooks-dir", str(directory), "-hooks-file-timeout", "300ms")
+    with Tus(server.url) as tus:
+        url = tus.create(1, b"x")
+    eventually((directory / "ended").exists)
+    eventually(lambda: server.sql("SELECT count(*) FROM events") == [(0,)])
+    assert (directory / "started").read_text() == id_of(url) + "\n"
+
+
 def test_one_client_s_cookie_is_not_another_s(serve: Serve, hooks: Endpoint) -> None:
     """An endpoint that knows a client by a cookie that it sets knows nobody else by it."""
     cookie = {"Set-Cookie": "session=of-the-first"}
@@ -406,7 +439,13 @@ def test_one_client_s_cookie_is_not_another_s(serve: Serve, hooks: Endpoint) -> 
 
 
 def test_a_header_that_is_not_ascii_is_forwarded(serve: Serve, hooks: Endpoint) -> None:
-    flags = ("-hooks-http-forward-headers", "X-Name", "-hooks-enabled-events", "pre-create,post-create")
+    """One that is about the body is not: it is the call's own."""
+    flags = (
+        "-hooks-http-forward-headers",
+        "X-Name,Content-Length",
+        "-hooks-enabled-events",
+        "pre-create,post-create",
+    )
     server = serve("-hooks-http", hooks.url, *flags)
     with Tus(server.url) as tus:
         tus.http.post(server.url, headers={b"Upload-Length": b"1", b"X-Name": "Zoë".encode("latin-1")})

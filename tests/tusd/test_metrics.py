@@ -18,6 +18,7 @@ from tests.support.fixtures import Serve
 from tests.support.server import Server
 from tests.support.tus import Tus, Wire
 from tests.support.waiting import eventually
+from tests.tusd.hooks import script
 from tests.tusd.test_workers import children
 
 #: tusd's, with their kinds, their help and the labels that they have from the start.
@@ -151,6 +152,18 @@ def test_counts_survive_a_worker(serve: Serve) -> None:
     eventually(lambda: len(set(children_of(server)) - set(before)) == 2)
     eventually(lambda: httpx.get(server.origin + "/livez").status_code == 200)
     assert scrape(server)["tusd_uploads_created", ()] == 1
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_counts_are_kept_apart_from_other_programs(serve: Serve, tmp_path: Path, workers: str) -> None:
+    """Where the environment has them count: they need not be here, and may have been left by a crash."""
+    script(tmp_path / "hooks", "pre-create", "env >seen")
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "nowhere")}
+    server = serve("-workers", workers, "-hooks-dir", str(tmp_path / "hooks"), env=env)
+    with Tus(server.url) as tus:
+        tus.create(1)
+    assert scrape(server)["tusd_uploads_created", ()] == 1
+    assert "PROMETHEUS_MULTIPROC_DIR" not in (tmp_path / "hooks" / "seen").read_text()
 
 
 def test_bytes_are_counted_as_they_arrive(serve: Serve) -> None:

@@ -13,7 +13,7 @@ from tusd_py.command.settings_flags import ONCE, SERVE_FLAGS, SETTINGS, value_of
 from tusd_py.settings import Config, Declared, declared
 
 #: The parts of a URL that may be secret: user and password, and the query.
-_SECRETS: Final = re.compile(r"(?<=://)[^/@\s]*(?=@)|(?<=\?)\S+")
+_SECRETS: Final = re.compile(r"(?<=://)[^/\s]*(?=@)|(?<=\?)\S+")
 
 
 def effective(line: CommandLine, *made: object) -> Iterator[str]:

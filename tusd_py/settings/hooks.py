@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from tusd_py.model.events import EventType
 from tusd_py.settings.declaration import BadSetting, setting
@@ -25,6 +27,17 @@ POST_HOOKS: Final[Mapping[EventType, str]] = {
     EventType.COMPLETED: "post-finish",
     EventType.TERMINATED: "post-terminate",
 }
+
+
+_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
+
+
+def _is_http_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or too large
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +66,7 @@ class HookSettings:
         flag="hooks-file-timeout",
         group="File hook",
         help="Time for a program; 0 = no limit",
-        doc="time for a program, which is killed then; 0: no limit",
+        doc="time for a program, which is killed then; one that is told of an event has an hour; 0: no limit",
     )
     hooks_http: str = setting(
         "", flag="hooks-http", group="HTTP hook", help="Endpoint that events are sent to"
@@ -86,8 +99,10 @@ class HookSettings:
                 raise BadSetting(
                     "hooks_enabled_events", f"must be among {', '.join(HOOK_EVENTS)}, not {event!r}"
                 )
-        if self.hooks_http and not self.hooks_http.startswith(("http://", "https://")):
+        if self.hooks_http and not _is_http_url(self.hooks_http):
             raise BadSetting("hooks_http", "must be an http or https URL")
+        if not all(_HEADER.fullmatch(name) for name in self.forwarded):
+            raise BadSetting("hooks_http_forward_headers", "must be names of headers")
         if self.hooks_dir and self.hooks_http:
             raise BadSetting("hooks_http", "and hooks_dir exclude each other")
         if self.is_on and not self.progress_hooks_interval_s > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Final
 
 import httpx
 
@@ -11,12 +12,16 @@ from tusd_py.adapters.hooks_tusd.messages import Answer, BadAnswer, Call
 from tusd_py.adapters.hooks_tusd.transports import LOGGED, HookFailed, parsed
 from tusd_py.settings import HookSettings
 
+#: Headers that are the call's own.
+_OURS: Final = frozenset({"connection", "content-length", "content-type", "host", "transfer-encoding"})
+
 
 class HttpTransport:
     """POSTs to one endpoint, again after an error of the network or a 5xx."""
 
     def __init__(self, settings: HookSettings) -> None:
         self._settings = settings
+        self._forwarded = [name for name in settings.forwarded if name.lower() not in _OURS]
         self._client = httpx.AsyncClient(
             verify=not settings.hooks_http_skip_verify,
             follow_redirects=True,
@@ -54,7 +59,7 @@ class HttpTransport:
         if call.request is not None:
             headers += [
                 (name.encode(), value.encode("latin-1"))
-                for name in self._settings.forwarded
+                for name in self._forwarded
                 for value in call.request.headers.get(name.lower(), ())
             ]
         most = self._settings.hooks_http_size_limit

@@ -16,6 +16,10 @@ from tusd_py.settings import HookSettings
 #: Most that a program may answer, and most of its output that the log gets.
 _MOST_OUTPUT: Final = 1 << 20
 LOGGED: Final = 1000
+#: Least time for a program that is told of an event: nobody waits, and if it were killed it would run again.
+_TIME_FOR_EVENTS_S: Final = 3600.0
+#: What of the environment is not for the programs: they would count among our own metrics.
+_NOT_THEIRS: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class HookFailed(Exception):
@@ -47,11 +51,13 @@ class FileTransport:
     async def call(self, call: Call, message: bytes) -> Answer:
         """See Transport. A program that is not there wants nothing."""
         upload = call.upload
+        timeout_s = self._timeout_s
         told = {"TUS_ID": upload.id, "TUS_SIZE": str(upload.length or 0), "TUS_OFFSET": str(call.offset)}
         if call.event_id is not None:
             told["TUS_EVENT_ID"] = call.event_id
+            timeout_s = timeout_s and max(timeout_s, _TIME_FOR_EVENTS_S)
         try:
-            output, status = await self._run(str(self._directory / call.name), message, told)
+            output, status = await self._run(str(self._directory / call.name), message, told, timeout_s)
         except FileNotFoundError:
             return NOTHING
         except OSError as error:
@@ -61,24 +67,27 @@ class FileTransport:
             raise HookFailed(f"unexpected return code {status} from hook endpoint: {said}")
         return parsed(output, _MOST_OUTPUT) if output.strip() else NOTHING
 
-    async def _run(self, program: str, message: bytes, told: Mapping[str, str]) -> tuple[bytes, int]:
+    async def _run(
+        self, program: str, message: bytes, told: Mapping[str, str], timeout_s: float
+    ) -> tuple[bytes, int]:
+        environment = {name: value for name, value in os.environ.items() if name != _NOT_THEIRS}
         process = await asyncio.create_subprocess_exec(
             program,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=self._directory,
-            env={**os.environ, **told},
+            env={**environment, **told},
             start_new_session=True,
         )
         output = bytearray()
         try:
-            async with asyncio.timeout(self._timeout_s or None):
+            async with asyncio.timeout(timeout_s or None):
                 await asyncio.gather(_listen(process, output), _tell(process, message))
                 await process.wait()
         except TimeoutError:
             # What it left running may keep its output open for as long as it likes.
             if process.returncode is None:
-                raise HookFailed(f"no end within {self._timeout_s:g} s") from None
+                raise HookFailed(f"no end within {timeout_s:g} s") from None
         finally:
             if process.returncode is None:
                 with suppress(ProcessLookupError):  # with what it started
