@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from contextvars import Context
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -153,7 +154,8 @@ class UploadApp(Starlette):
         async with self._opening:
             if self._backends is None:
                 self._backends = await open_backends(self.config, self._open_store, self._clock)
-                self._work = asyncio.create_task(self._backends.work())
+                # In a context of its own: what it logs is not about the request that opens us.
+                self._work = asyncio.create_task(self._backends.work(), context=Context())
         return self._backends
 
     async def _close(self) -> None:
