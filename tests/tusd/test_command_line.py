@@ -60,6 +60,7 @@ def test_what_cannot_be_read_is_one_line_and_status_2(words: list[str], said: st
         (["-hooks-http", "http://h:99999/"], "flag -hooks-http: must be an http or https URL"),
         (["-hooks-http", "http:///x"], "flag -hooks-http: must be an http or https URL"),
         (["-hooks-http-forward-headers", "a b"], "flag -hooks-http-forward-headers: must be names of "),
+        (["-hooks-dir", "x", "-hooks-http", "http://y"], "flag -hooks-http: cannot be used together"),
         (["-port", "70000"], "flag -port: must be 0 to 65535, not 70000"),
         (["-tls-key", "key.pem"], "flag -tls-key: needs a certificate"),
         (

@@ -367,7 +367,9 @@ class Config:
         check_words(self)
         self._check_limits()
         if self.record_events and self.hooks.is_on:
-            raise BadSetting("record_events", "and hooks exclude each other: both empty the same outbox")
+            raise BadSetting(
+                "record_events", "cannot be used together with hooks: both empty the same outbox"
+            )
         try:
             re.compile(self.cors_allow_origin)
         except re.error as error:

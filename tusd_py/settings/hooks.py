@@ -104,7 +104,7 @@ class HookSettings:
         if not all(_HEADER.fullmatch(name) for name in self.forwarded):
             raise BadSetting("hooks_http_forward_headers", "must be names of headers")
         if self.hooks_dir and self.hooks_http:
-            raise BadSetting("hooks_http", "and hooks_dir exclude each other")
+            raise BadSetting("hooks_http", "cannot be used together with hooks_dir")
         if self.is_on and not self.progress_hooks_interval_s > 0:
             raise BadSetting("progress_hooks_interval_s", "must be above 0 seconds")
         if not self.hooks_http_timeout_s > 0:
