@@ -17,7 +17,7 @@ from tusd_py.adapters.catalog_sqlite.events import SqliteOutbox
 from tusd_py.adapters.locks_kernel.locker import FileLocker
 from tusd_py.model.events import Event, EventType, NewEvent
 from tusd_py.ports.locks import Held, LockName
-from tusd_py.service.delivery import Delivery
+from tusd_py.service.delivery import Delivery, wait_after
 
 pytestmark = pytest.mark.anyio
 
@@ -81,3 +81,34 @@ async def test_an_error_of_the_lock_does_not_end_it(tmp_path: Path) -> None:
     async with delivering(tmp_path, ["one"], lambda event: heard.append(event.upload.id), locker):
         await until(lambda: heard == ["one"])
     assert not locker.is_late
+
+
+class CountingLocker(FileLocker):
+    """Keeps what was held."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self.held: list[Held] = []
+
+    @asynccontextmanager
+    async def hold_if_free(self, name: LockName) -> AsyncIterator[Held | None]:
+        async with super().hold_if_free(name) as held:
+            if held is not None:
+                self.held.append(held)
+            yield held
+
+
+async def test_it_ends_with_its_lock_and_begins_again(tmp_path: Path) -> None:
+    """Another process may be delivering by then."""
+    heard: list[str] = []
+    locker = CountingLocker(tmp_path)
+    async with delivering(tmp_path, ["one"], lambda event: heard.append(event.upload.id), locker):
+        await until(lambda: heard == ["one"])
+        locker.held[0].lose()
+        await until(lambda: len(locker.held) == 2)
+
+
+async def test_the_wait_grows_to_the_longest_and_no_further() -> None:
+    """After 1,024 failures, four days of an outage, two to their power is no float any more."""
+    assert [wait_after(failures) for failures in (0, 1, 2, 8)] == [1, 2, 4, 256]
+    assert [wait_after(failures) for failures in (9, 100, 5000)] == [300] * 3

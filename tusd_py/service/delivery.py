@@ -12,7 +12,7 @@ from typing import Final
 from tusd_py import observe
 from tusd_py.model.events import Event
 from tusd_py.ports.events import Outbox
-from tusd_py.ports.locks import Locker, other_lock
+from tusd_py.ports.locks import Held, Locker, other_lock
 
 #: Lock of the process that delivers; the others stand by.
 _LOCK: Final = other_lock("delivery")
@@ -28,8 +28,15 @@ _MOST_FAILING: Final = 5000
 #: Wait after a failure; it doubles with each, up to the longest.
 _FIRST_WAIT_S: Final = 1.0
 _LONGEST_WAIT_S: Final = 300.0
+_MOST_DOUBLINGS: Final = 16
 #: Wait after an error of the catalog or the locks.
 _AFTER_ERROR_S: Final = 1.0
+
+
+def wait_after(failures: int) -> float:
+    """Return how long to wait, in seconds, before telling again of what failed after so many failures."""
+    # No higher power: after four days of failures it would be too large for a float.
+    return min(_FIRST_WAIT_S * 2.0 ** min(failures, _MOST_DOUBLINGS), _LONGEST_WAIT_S)
 
 
 @dataclass(slots=True)
@@ -63,17 +70,17 @@ class Delivery:
             try:
                 async with self.locker.hold_if_free(_LOCK) as held:
                     if held:
-                        await self._run_alone()
+                        await self._run_while(held)
             except Exception:  # a medium that does not answer; it may do so later
                 observe.LOGGER.exception("EventsNotDelivered")
                 await asyncio.sleep(_AFTER_ERROR_S)
             await asyncio.sleep(_POLL_S)
 
-    async def _run_alone(self) -> None:
+    async def _run_while(self, held: Held) -> None:
         self._uploads.clear()
         self._read_to = 0
         try:
-            while True:
+            while not held.is_lost:
                 if not await self._take_and_mark():
                     await asyncio.sleep(_POLL_S)
         finally:
@@ -132,7 +139,7 @@ class Delivery:
                 self._delivered.append(waiting.events.popleft().position)
                 waiting.failures = 0
             else:
-                await asyncio.sleep(min(_FIRST_WAIT_S * 2**waiting.failures, _LONGEST_WAIT_S))
+                await asyncio.sleep(wait_after(waiting.failures))
                 waiting.failures += 1
         del self._uploads[upload_id]
 
