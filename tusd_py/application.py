@@ -66,6 +66,7 @@ class _Front(BaseRoute):
         request = Request(scope, receive)
         base = self._app.config.base_path
         path = str(scope["tusd_py.path"]).removeprefix(base.rstrip("/")).strip("/")
+        scope["tusd_py.below_base"] = path
         observe.begin(observe.Incoming(request.method, path, scope["headers"]))
         response = await self._app.respond(request, self._answer, self._refuse)
         _log_answer(response)
@@ -233,7 +234,7 @@ class UploadApp(Starlette):
 
     async def _answer_tus(self, request: Request, path: str) -> Response:
         backends = self._backends or await self._open()
-        upload_id = path.removeprefix(self.config.base_path.rstrip("/")).strip("/")
+        upload_id: str = request.scope["tusd_py.below_base"]
         observe.concerns(upload_id)
         return await backends.tus.answer(request, upload_id)
 

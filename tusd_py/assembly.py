@@ -26,6 +26,7 @@ from tusd_py.fronts.chunks.front import ChunksFront
 from tusd_py.fronts.chunks.routes import ApiFront
 from tusd_py.fronts.downloads.front import Downloads
 from tusd_py.fronts.tus.front import TusFront
+from tusd_py.model.file_info import file_storage
 from tusd_py.model.upload import Upload, UploadKind
 from tusd_py.ports.store import STATE_FOLDER, DataStore
 from tusd_py.service.artifacts import FOLDER
@@ -133,8 +134,7 @@ def open_hooks(config: Config, opened: AsyncExitStack) -> TusdHooks | None:
 
 def _storage_of(directory: Path, upload: Upload) -> Mapping[str, str]:
     """Return where a file store keeps an upload. A final has no file of its own but those of its partials."""
-    path = str(directory / upload.id)
-    paths = {"InfoPath": f"{path}.info", "Path": path, "Type": "filestore"}
+    paths = file_storage(str(directory / upload.id))
     if upload.kind is UploadKind.FINAL:
         del paths["Path"]
     return paths

@@ -17,6 +17,9 @@ LOGGER: Final = logging.getLogger("tusd_py")
 REQUESTS: Final = logging.getLogger("tusd_py.requests")
 REQUESTS.setLevel(logging.WARNING)
 
+#: Names, in the environment, the directory in which processes add up their counts (prometheus-client).
+SHARED_COUNTS: Final = "PROMETHEUS_MULTIPROC_DIR"
+
 _LEVELS: Final = {
     logging.DEBUG: "DEBUG",
     logging.INFO: "INFO",

@@ -46,7 +46,7 @@ def written(upload: Upload, *partial_ids: str) -> bytes:
         )
         for offset, name in enumerate(partial_ids)
     ]
-    return format_info(upload, chunks, data_path=f"/srv/u/{upload.id}", info_path=f"/srv/u/{upload.id}.info")
+    return format_info(upload, chunks, data_path=f"/srv/u/{upload.id}")
 
 
 def test_the_file_is_tusd_s_byte_for_byte() -> None:

@@ -17,23 +17,14 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Count
 from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from tusd_py.observe import Meter
+from tusd_py.observe import SHARED_COUNTS, Meter
+from tusd_py.settings.hooks import HOOK_EVENTS
 
 CONTENT_TYPE: Final = CONTENT_TYPE_PLAIN_0_0_4
-_DIRECTORY: Final = "PROMETHEUS_MULTIPROC_DIR"
 #: How often and how long we wait for the file of a worker that starts.
 _TRIES: Final = 20
 _PAUSE_S: Final = 0.01
 _METHODS: Final = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST")
-_HOOKS: Final = (
-    "post-create",
-    "post-finish",
-    "post-receive",
-    "post-terminate",
-    "pre-create",
-    "pre-finish",
-    "pre-terminate",
-)
 #: Counters that tusd names without the suffix ``_total``, which prometheus-client always adds.
 _BARE: Final = (
     "tusd_bytes_received",
@@ -74,7 +65,7 @@ _events: Final = {
     "ArtifactCreated": _counter("tusd_py_artifacts_created", "Number of artifacts created."),
 }
 _by_method: Final = {method: _requests.labels(method) for method in _METHODS}
-for _name in _HOOKS:
+for _name in HOOK_EVENTS:
     _hook_calls.labels(_name)
     _hook_errors.labels(_name)
 
@@ -119,7 +110,7 @@ class _Served:
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of all processes."""
         registry = _OWN
-        if _DIRECTORY in os.environ:
+        if SHARED_COUNTS in os.environ:
             registry = CollectorRegistry()
             MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         for metric in registry.collect():
@@ -150,5 +141,5 @@ def _exposition() -> bytes:
 
 def forget_process(process_id: int) -> None:
     """Remove the open connections of a process that has ended from the counts."""
-    if _DIRECTORY in os.environ:
+    if SHARED_COUNTS in os.environ:
         mark_process_dead(process_id)  # type: ignore[no-untyped-call]

@@ -7,7 +7,6 @@ import os
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
-from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,8 +16,6 @@ from starlette.types import Receive, Scope, Send
 
 from tusd_py import observe
 from tusd_py.application import UploadApp, describe
-
-_SHARED: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 _Endpoint = Callable[[], Awaitable[Response]]
 
@@ -48,16 +45,16 @@ class _Exact(BaseRoute):
 def counts_shared() -> Iterator[None]:
     """Add up the counts of all processes that are forked within, in files that are removed at the end."""
     with TemporaryDirectory(prefix="tusd-py-metrics-") as directory:
-        os.environ[_SHARED] = directory
+        os.environ[observe.SHARED_COUNTS] = directory
         try:
             yield
         finally:
-            del os.environ[_SHARED]
+            del os.environ[observe.SHARED_COUNTS]
 
 
 def counts_alone() -> None:
     """Count in this process, wherever the environment tells other programs to."""
-    os.environ.pop(_SHARED, None)
+    os.environ.pop(observe.SHARED_COUNTS, None)
 
 
 def forget_worker(process_id: int) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
+#: What a header may be called (RFC 9110, Tokens).
+HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 #: Headers that carry the client's credentials; left out unless somebody names them.
 SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
 #: A description has at most this many characters of URI and headers.

@@ -7,10 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
-from tusd_py.model.requests import RequestInfo
+from tusd_py.model.requests import HEADER_NAME, RequestInfo
 from tusd_py.model.upload import Upload
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 _OURS: Final = frozenset({"tus-resumable", "x-content-type-options", "content-length", "transfer-encoding"})
 _HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 
@@ -18,7 +17,7 @@ _HEADER_TEXT: Final = re.compile(r"[\t -~\x80-\xff]*")
 def is_header(name: str, value: str) -> bool:
     """Whether a hook may set this header of an answer."""
     return (
-        _TOKEN.fullmatch(name) is not None
+        HEADER_NAME.fullmatch(name) is not None
         and _HEADER_TEXT.fullmatch(value) is not None
         and name.lower() not in _OURS
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,6 +17,7 @@ from tusd_py.transfer.meanwhile import meanwhile
 
 #: Most hooks that are told at once of bodies that are over; of more they hear nothing.
 _MOST: Final = 100
+_UNTOLD: Final = nullcontext()
 
 
 @dataclass(slots=True)
@@ -36,19 +37,23 @@ class Receiving:
     interval_s: float | None  # None: nobody wants to know
     _telling: set[asyncio.Task[None]] = field(default_factory=set, init=False)
 
-    @asynccontextmanager
-    async def told(
+    def told(
         self, upload: Upload, offset: int, stop: StopSignal, request: IncomingRequest | None
-    ) -> AsyncIterator[None]:
+    ) -> AbstractAsyncContextManager[None]:
         """Tell of a body that is received from ``offset`` on.
 
         Raises UploadStopped, on leaving: a hook does not want the upload. The body was stopped.
         """
         if self.interval_s is None:
-            yield
-            return
-        interval_s, body = self.interval_s, _Body(offset)
+            return _UNTOLD
         stop.position = offset
+        return self._told(upload, stop, request, self.interval_s)
+
+    @asynccontextmanager
+    async def _told(
+        self, upload: Upload, stop: StopSignal, request: IncomingRequest | None, interval_s: float
+    ) -> AsyncIterator[None]:
+        body = _Body(stop.position)
 
         async def tell_now_and_then() -> None:
             while body.stopped is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
 from tusd_py.model.events import EventType
+from tusd_py.model.requests import HEADER_NAME
 from tusd_py.settings.declaration import BadSetting, setting
 
 #: Events of ``-hooks-enabled-events``.
@@ -27,9 +27,6 @@ POST_HOOKS: Final[Mapping[EventType, str]] = {
     EventType.COMPLETED: "post-finish",
     EventType.TERMINATED: "post-terminate",
 }
-
-
-_HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", re.ASCII)
 
 
 def _is_http_url(text: str) -> bool:
@@ -101,7 +98,7 @@ class HookSettings:
                 )
         if self.hooks_http and not _is_http_url(self.hooks_http):
             raise BadSetting("hooks_http", "must be an http or https URL")
-        if not all(_HEADER.fullmatch(name) for name in self.forwarded):
+        if not all(HEADER_NAME.fullmatch(name) for name in self.forwarded):
             raise BadSetting("hooks_http_forward_headers", "must be names of headers")
         if self.hooks_dir and self.hooks_http:
             raise BadSetting("hooks_http", "cannot be used together with hooks_dir")

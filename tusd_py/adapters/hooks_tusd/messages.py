@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
+from tusd_py.model.file_info import file_info
 from tusd_py.model.requests import RequestInfo
-from tusd_py.model.upload import METADATA_KEY, Upload, UploadKind, UploadState, is_upload_id
+from tusd_py.model.upload import METADATA_KEY, Upload, UploadState, is_upload_id
 from tusd_py.ports.hooks import HookReply, is_header
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
@@ -52,23 +53,15 @@ def request_json(call: Call, storage: Mapping[str, str] | None) -> bytes:
     Args:
         storage: Where the bytes are, as tusd's data stores say it; None: nowhere yet.
     """
-    upload = call.upload
-    event: dict[str, Any] = {
-        "Upload": {
-            "ID": "" if call.name == "pre-create" else upload.id,
-            "Size": upload.length or 0,
-            "SizeIsDeferred": upload.length is None,
-            "Offset": call.offset,
-            "MetaData": {
-                key: value.decode(errors="replace") for key, value in sorted(upload.metadata.items())
-            },
-            "IsPartial": upload.kind is UploadKind.PARTIAL,
-            "IsFinal": upload.kind is UploadKind.FINAL,
-            "PartialUploads": _partial_ids(upload.concat_header),
-            "Storage": storage,
-        },
-        "HTTPRequest": _request_fields(call.request),
-    }
+    upload = file_info(
+        call.upload,
+        offset=call.offset,
+        partial_ids=_partial_ids(call.upload.concat_header),
+        storage=storage,
+    )
+    if call.name == "pre-create":
+        upload["ID"] = ""
+    event = {"Upload": upload, "HTTPRequest": _request_fields(call.request)}
     return _ENCODER.encode({"Type": call.name, "Event": event}).encode(errors="replace")
 
 

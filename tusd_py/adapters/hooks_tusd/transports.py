@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from tusd_py.adapters.hooks_tusd.messages import NOTHING, Answer, BadAnswer, Call, parse_answer
+from tusd_py.observe import SHARED_COUNTS
 from tusd_py.settings import HookSettings
 
 #: Most that a program may answer, and most of its output that the log gets.
@@ -18,8 +19,6 @@ _MOST_OUTPUT: Final = 1 << 20
 LOGGED: Final = 1000
 #: Least time for a program that is told of an event: nobody waits, and if it were killed it would run again.
 _TIME_FOR_EVENTS_S: Final = 3600.0
-#: What of the environment is not for the programs: they would count among our own metrics.
-_NOT_THEIRS: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class HookFailed(Exception):
@@ -70,7 +69,8 @@ class FileTransport:
     async def _run(
         self, program: str, message: bytes, told: Mapping[str, str], timeout_s: float
     ) -> tuple[bytes, int]:
-        environment = {name: value for name, value in os.environ.items() if name != _NOT_THEIRS}
+        # Not where our processes share their counts: the program would count among them.
+        environment = {name: value for name, value in os.environ.items() if name != SHARED_COUNTS}
         process = await asyncio.create_subprocess_exec(
             program,
             stdin=asyncio.subprocess.PIPE,

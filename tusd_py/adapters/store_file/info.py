@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tusd_py.model.file_info import file_info, file_storage
 from tusd_py.model.upload import (
     METADATA_KEY,
     Upload,
@@ -38,21 +39,10 @@ class Info:
     concat_header: str | None
 
 
-def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str, info_path: str) -> bytes:
+def format_info(upload: Upload, chunks: Sequence[UploadChunk], *, data_path: str) -> bytes:
     """Return the description of ``upload`` as JSON; ``chunks`` are those of a final."""
     partial_ids = [chunk.source_id for chunk in chunks if chunk.source_id is not None]
-    fields: dict[str, Any] = {
-        "ID": upload.id,
-        "Size": upload.length or 0,
-        "SizeIsDeferred": upload.length is None,
-        "Offset": 0,
-        # tusd stores text; bytes that are not UTF-8 become U+FFFD, as in tusd.
-        "MetaData": {key: value.decode(errors="replace") for key, value in sorted(upload.metadata.items())},
-        "IsPartial": upload.kind is UploadKind.PARTIAL,
-        "IsFinal": upload.kind is UploadKind.FINAL,
-        "PartialUploads": partial_ids or None,
-        "Storage": {"InfoPath": info_path, "Path": data_path, "Type": "filestore"},
-    }
+    fields = file_info(upload, offset=0, partial_ids=partial_ids or None, storage=file_storage(data_path))
     if upload.user is not None:
         fields["User"] = upload.user
     if upload.kind is UploadKind.FINAL and upload.concat_header is not None:

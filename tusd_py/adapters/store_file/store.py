@@ -140,7 +140,7 @@ class FileStore(
     def _write_export(self, upload: Upload, chunks: Sequence[UploadChunk], target: str) -> None:
         """Write the export to the path ``target``; on failure no file is left there."""
         path = self._path(upload.id)
-        data = format_info(upload, chunks, data_path=path, info_path=f"{path}.info")
+        data = format_info(upload, chunks, data_path=path)
         try:
             fd = os.open(target, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | _OPEN, self._file_mode)
             try:
